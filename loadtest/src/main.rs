@@ -1,0 +1,2 @@
+//! Placeholder of the load-test harness.
+fn main() {}

@@ -1,0 +1,7 @@
+//! The binary `linnet`.
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() {}
