@@ -1,2 +1,2 @@
-//! Placeholder of the load-test harness.
+//! The outside view: everything that pushes on Linnet and compares it with others.
 fn main() {}

@@ -1,0 +1,1 @@
+//! One worker process: clock, listener, start → ready → serve → drain → exit.

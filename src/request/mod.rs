@@ -1,0 +1,1 @@
+//! Request: body bytes → validated texts, or the refusal that the client gets.

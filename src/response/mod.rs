@@ -1,0 +1,1 @@
+//! Response: scores → bytes.

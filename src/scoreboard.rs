@@ -1,0 +1,1 @@
+//! The scoreboard: one block of atomics per worker slot, in memory that supervisor and workers share.

@@ -1,0 +1,1 @@
+//! Text: cleaning and n-grams, with Python's idea of a character.

@@ -1,0 +1,3 @@
+//! The wire: HTTP over hyper. Routes a request, runs the pipeline, writes the answer.
+
+pub mod app;
