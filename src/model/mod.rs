@@ -1,33 +1,73 @@
-//! The model: artifact (what the file says) → image (what runs) → scores.
+//! The model, in three stages: artifact (what the files say, checked whole) → image (what runs: index and padded
+//! weights, without pointers) → scores, with buffers that the caller keeps.
+
+pub mod artifact;
+pub mod error;
+pub mod image;
+pub mod index;
+pub mod manifest;
+pub mod plain;
+pub mod probability;
+pub mod score;
+mod tensors;
 
 use std::path::Path;
 
-/// Why a model cannot be served: names the file and the defect, in one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ModelError(pub String);
+use self::artifact::{Artifact, Vocabulary};
+pub use self::error::{Defect, ModelError};
+pub use self::image::ImageBuffer;
+use self::image::{ImageWriter, Section};
+pub use self::manifest::Label;
+pub use self::score::{Model, Scratch};
 
-/// Reads and checks the artifact in `directory`, builds its index, scores its probe texts, and returns the
-/// position-independent image that workers map.
-pub fn build_image(directory: &Path) -> Result<Vec<u8>, ModelError> {
-    let manifest = directory.join("manifest.json");
-    std::fs::read(&manifest).map_err(|e| ModelError(format!("{}: {e}", manifest.display())))
+/// Reads and checks the artifact in `directory`, builds its image, and scores its probe texts with it.
+///
+/// The error is one line that names the file and its defect.
+pub fn build_image(directory: &Path) -> Result<ImageBuffer, ModelError> {
+    let artifact = Artifact::open(directory)?;
+    let image = write_image(&artifact).map_err(|defect| defect.of(directory.join("model.safetensors")))?;
+    Model::from_image(image.as_bytes())
+        .and_then(|model| model.prove())
+        .map_err(|defect| defect.of(directory.join("manifest.json")))?;
+    Ok(image)
 }
 
-/// A model ready to score: a view into a mapped image.
-pub struct Model {
-    #[expect(dead_code, reason = "filled in by the engine")]
-    image: &'static [u8],
+/// The image of an artifact that has been checked.
+pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
+    let mut image = ImageWriter::default();
+    image.push(Section::Manifest, 0, &artifact.manifest_bytes);
+    image.push(Section::Args, 0, &artifact.args);
+    image.push(Section::Performance, 0, &artifact.performance);
+    image.push(Section::CharacterStages, 0, &artifact.characters.stages);
+    image.push(Section::CharacterFlags, 0, &artifact.characters.flags);
+    image.push(Section::CharacterLower, 0, &artifact.characters.lower);
+    let mut first_column = 0;
+    for (at, vocabulary) in artifact.vocabularies.iter().enumerate() {
+        let table = index::build_table(vocabulary.terms()).map_err(|column| {
+            let name = format!("vectorizer.{at}.terms");
+            Defect::tensor_value(&name, format!("term {column} stands there twice"))
+        })?;
+        image.push(Section::Terms, at, &vocabulary.terms);
+        image.push(Section::TermEnds, at, &vocabulary.ends);
+        image.push(Section::TermTable, at, &table);
+        image.push(Section::Idf, at, vocabulary.idf.as_deref().unwrap_or_default());
+        image.push(Section::Weights, at, &weights(artifact, vocabulary, first_column));
+        first_column += vocabulary.ends.len();
+    }
+    image.push(Section::Intercepts, 0, &artifact.intercepts);
+    Ok(image.finish())
 }
 
-impl Model {
-    /// Opens an image made by [`build_image`]; checks that every offset lies inside it.
-    pub fn from_image(image: &'static [u8]) -> Result<Self, ModelError> {
-        Ok(Self { image })
+/// One row of weights a term, padded with zeros to [`score::lanes`], the inverse document frequency folded in.
+fn weights(artifact: &Artifact, vocabulary: &Vocabulary, first_column: usize) -> Vec<f64> {
+    let (columns, rows) = (artifact.columns(), artifact.intercepts.len());
+    let lanes = score::lanes(rows);
+    let mut weights = vec![0.0; vocabulary.ends.len() * lanes];
+    for (term, padded) in weights.chunks_exact_mut(lanes).enumerate() {
+        let idf = vocabulary.idf.as_ref().map_or(1.0, |idf| idf[term]);
+        for (row, weight) in padded[..rows].iter_mut().enumerate() {
+            *weight = idf * artifact.coefficients[row * columns + first_column + term];
+        }
     }
-
-    /// Scores the probe texts that came with the artifact; an error names the first that differs.
-    pub fn prove(&self) -> Result<(), ModelError> {
-        Ok(())
-    }
+    weights
 }

@@ -11,12 +11,12 @@ use crate::model::Model;
 /// The routes of one worker and all that they need; one per process, on one thread.
 pub struct App {
     #[expect(dead_code, reason = "filled in by the routes")]
-    model: Model,
+    model: Model<'static>,
 }
 
 impl App {
     /// An app that serves `model` under `settings`.
-    pub fn new(model: Model, _settings: &Settings) -> Self {
+    pub fn new(model: Model<'static>, _settings: &Settings) -> Self {
         Self { model }
     }
 

@@ -1,0 +1,212 @@
+//! An artifact: what the files of a model directory say, read and checked whole. `artifacts/README.md` is the
+//! specification.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::error::{Defect, ModelError};
+use super::manifest::{Cleaner as CleanerSettings, FileEntry, Manifest, Vectorizer, VocabularyVectorizer};
+use super::tensors::Tensors;
+use crate::text::characters::CharacterTables;
+use crate::text::cleaner::Cleaner;
+
+/// Largest manifest, `args.json` or `performance.json`.
+const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
+/// Largest `model.safetensors`.
+const TENSORS_BYTES_MAX: u64 = 64 << 30;
+
+const MANIFEST: &str = "manifest.json";
+const TENSORS: &str = "model.safetensors";
+const ARGS: &str = "args.json";
+const PERFORMANCE: &str = "performance.json";
+
+/// A model directory, read and checked: what is in here fits together.
+#[derive(Debug)]
+pub struct Artifact {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The manifest as it stands in the file.
+    pub manifest_bytes: Vec<u8>,
+    /// `args.json` as it stands in the file; `{}` without one.
+    pub args: Vec<u8>,
+    /// `performance.json` as it stands in the file; `{}` without one.
+    pub performance: Vec<u8>,
+    /// One vocabulary for each vectorizer of the manifest.
+    pub vocabularies: Vec<Vocabulary>,
+    /// Weights, row by row: `rows × columns`, where the columns are those of all vectorizers side by side.
+    pub coefficients: Vec<f64>,
+    /// One a row.
+    pub intercepts: Vec<f64>,
+    /// What a character is to the Python that fitted the model.
+    pub characters: CharacterTables,
+}
+
+/// The n-grams of one vectorizer, in column order, and what is known of each.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// The vectorizer's parameters.
+    pub settings: VocabularyVectorizer,
+    /// All terms, one after the other.
+    pub terms: Vec<u8>,
+    /// Where each term ends in `terms`; strictly ascending.
+    pub ends: Vec<u32>,
+    /// Inverse document frequency of each term; `None` where the vectorizer uses none.
+    pub idf: Option<Vec<f64>>,
+}
+
+impl Artifact {
+    /// Reads and checks the artifact in `directory`. The error names the file and its defect.
+    pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        let manifest_path = directory.join(MANIFEST);
+        let manifest_bytes =
+            read_bounded(&manifest_path, DOCUMENT_BYTES_MAX).map_err(|defect| defect.of(&manifest_path))?;
+        let manifest = Manifest::parse(&manifest_bytes).map_err(|defect| defect.of(&manifest_path))?;
+        for (name, required) in [(TENSORS, true), (ARGS, false), (PERFORMANCE, false)] {
+            if required && !manifest.files.contains_key(name) {
+                return Err(Defect::UnlistedFile(name).of(&manifest_path));
+            }
+        }
+        if let Some(name) =
+            manifest.files.keys().find(|name| ![TENSORS, ARGS, PERFORMANCE].contains(&name.as_str()))
+        {
+            return Err(Defect::UnknownFile(name.clone()).of(&manifest_path));
+        }
+        let read = |name: &str, most: u64| match manifest.files.get(name) {
+            Some(entry) => {
+                let path = directory.join(name);
+                read_listed(&path, entry, most).map_err(|defect| defect.of(&path))
+            }
+            None => Ok(b"{}".to_vec()),
+        };
+        let (args, performance) = (read(ARGS, DOCUMENT_BYTES_MAX)?, read(PERFORMANCE, DOCUMENT_BYTES_MAX)?);
+        let tensors = read(TENSORS, TENSORS_BYTES_MAX)?;
+        let parts = Parts::read(&manifest, &tensors).map_err(|defect| defect.of(directory.join(TENSORS)))?;
+        let artifact = Self {
+            args,
+            performance,
+            vocabularies: parts.vocabularies,
+            coefficients: parts.coefficients,
+            intercepts: parts.intercepts,
+            characters: parts.characters,
+            manifest,
+            manifest_bytes,
+        };
+        artifact.cleaner().map_err(|defect| defect.of(manifest_path))?;
+        Ok(artifact)
+    }
+
+    /// The cleaner that the manifest describes.
+    pub fn cleaner(&self) -> Result<Option<Cleaner>, Defect> {
+        let Some(CleanerSettings::Lesson { lower, stop_words }) = &self.manifest.pipeline.cleaner else {
+            return Ok(None);
+        };
+        Ok(Some(Cleaner::new(*lower, stop_words, self.characters.view())?))
+    }
+
+    /// Number of columns of all vectorizers together.
+    pub fn columns(&self) -> usize {
+        self.vocabularies.iter().map(|vocabulary| vocabulary.ends.len()).sum()
+    }
+}
+
+impl Vocabulary {
+    /// The terms, in column order.
+    pub fn terms(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.terms[start as usize..end as usize])
+    }
+}
+
+/// What `model.safetensors` holds.
+struct Parts {
+    vocabularies: Vec<Vocabulary>,
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    characters: CharacterTables,
+}
+
+impl Parts {
+    fn read(manifest: &Manifest, bytes: &[u8]) -> Result<Self, Defect> {
+        let mut tensors = Tensors::parse(bytes)?;
+        let vocabularies = manifest
+            .pipeline
+            .vectorizers
+            .iter()
+            .enumerate()
+            .map(|(at, Vectorizer::Vocabulary(settings))| read_vocabulary(&mut tensors, at, settings))
+            .collect::<Result<Vec<_>, _>>()?;
+        let columns = vocabularies.iter().map(|vocabulary| vocabulary.ends.len()).sum();
+        let rows = manifest.pipeline.classifier.rows();
+        let parts = Self {
+            vocabularies,
+            coefficients: tensors.finite("classifier.coef", &[rows, columns])?,
+            intercepts: tensors.finite("classifier.intercept", &[rows])?,
+            characters: tensors.characters()?,
+        };
+        tensors.finish()?;
+        Ok(parts)
+    }
+}
+
+fn read_vocabulary(
+    tensors: &mut Tensors<'_>,
+    at: usize,
+    settings: &VocabularyVectorizer,
+) -> Result<Vocabulary, Defect> {
+    let name = |tensor: &str| format!("vectorizer.{at}.{tensor}");
+    let features = settings.features;
+    let idf = settings.idf.then(|| tensors.finite(&name("idf"), &[features])).transpose()?;
+    let ends = tensors.u32(&name("term_ends"), &[features])?;
+    let terms = tensors.bytes(&name("terms"))?.to_vec();
+    let vocabulary = Vocabulary { settings: settings.clone(), terms, ends, idf };
+    check_terms(&vocabulary).map_err(|defect| Defect::tensor_value(&name("term_ends"), defect))?;
+    Ok(vocabulary)
+}
+
+/// Terms must be cut out of `terms` without gap or overlap, be UTF-8, and differ.
+fn check_terms(vocabulary: &Vocabulary) -> Result<(), String> {
+    let mut start = 0;
+    for (at, &end) in vocabulary.ends.iter().enumerate() {
+        if end <= start || end as usize > vocabulary.terms.len() {
+            return Err(format!("end {end} of term {at} is not above {start} and within the terms"));
+        }
+        if std::str::from_utf8(&vocabulary.terms[start as usize..end as usize]).is_err() {
+            return Err(format!("term {at} is not UTF-8"));
+        }
+        start = end;
+    }
+    if start as usize != vocabulary.terms.len() {
+        return Err(format!("the last term ends at {start}, the terms at {}", vocabulary.terms.len()));
+    }
+    Ok(())
+}
+
+/// Reads a file of at most `most` bytes.
+fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Defect> {
+    let file = File::open(path)?;
+    let found = file.metadata()?.len();
+    if found > most {
+        return Err(Defect::TooLarge { found, allowed: most });
+    }
+    let mut bytes = Vec::with_capacity(found as usize + 1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a file and holds it to its entry in the manifest.
+fn read_listed(path: &Path, entry: &FileEntry, most: u64) -> Result<Vec<u8>, Defect> {
+    let bytes = read_bounded(path, most)?;
+    if bytes.len() as u64 != entry.bytes {
+        return Err(Defect::Length { found: bytes.len() as u64, expected: entry.bytes });
+    }
+    if is_hex_of(&Sha256::digest(&bytes), &entry.sha256) { Ok(bytes) } else { Err(Defect::Checksum) }
+}
+
+/// Whether `hex` is `digest` in lower-case hexadecimal digits.
+fn is_hex_of(digest: &[u8], hex: &str) -> bool {
+    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    hex.bytes().eq(nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]))
+}

@@ -1,0 +1,181 @@
+//! The model image: everything that a worker needs to score, in one block of bytes without pointers.
+//!
+//! Layout, all integers little-endian as the machine has them:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–7   | `LINNETIM` |
+//! | 8–15  | version of this layout |
+//! | 16–23 | offset of the section table |
+//! | 24–31 | number of sections |
+//! | 64–   | sections, each at a multiple of 64, so that a row of weights starts on a cache line |
+//! | table | four `u64` a section: kind, index among its kind, offset, length in bytes |
+//!
+//! An image is written and read by the same binary (it never touches a disk), so it has no byte order or
+//! compatibility of its own. Reading checks every offset all the same: a damaged image is an error, not a crash.
+
+use bytemuck::Pod;
+
+use super::error::Defect;
+
+/// `LINNETIM`.
+const MAGIC: u64 = u64::from_le_bytes(*b"LINNETIM");
+/// Raised with every change of a section's meaning.
+const VERSION: u64 = 1;
+/// Sections start at multiples of this, in bytes.
+const ALIGNMENT: usize = 64;
+/// Words (of 8 bytes) of the header.
+const HEADER_WORDS: usize = ALIGNMENT / 8;
+/// Words of one entry of the section table.
+const ENTRY_WORDS: usize = 4;
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Section {
+    /// `manifest.json` as it stands in the artifact.
+    Manifest = 1,
+    /// `args.json` as it stands in the artifact.
+    Args,
+    /// `performance.json` as it stands in the artifact.
+    Performance,
+    /// `u16`, one a block of code points.
+    CharacterStages,
+    /// `u8`, flags of characters.
+    CharacterFlags,
+    /// `[u32; 4]`, lower-case entries.
+    CharacterLower,
+    /// `u8`, a vectorizer's terms.
+    Terms,
+    /// `u32`, where each term ends.
+    TermEnds,
+    /// `u64`, a vectorizer's hash table.
+    TermTable,
+    /// `f64`, inverse document frequency of each term; empty where the vectorizer uses none.
+    Idf,
+    /// `f64`, one padded row of weights a term.
+    Weights,
+    /// `f64`, one a decision value.
+    Intercepts,
+}
+
+/// Builds an image, section after section.
+#[derive(Debug)]
+pub struct ImageWriter {
+    words: Vec<u64>,
+    table: Vec<[u64; ENTRY_WORDS]>,
+}
+
+impl Default for ImageWriter {
+    fn default() -> Self {
+        Self { words: vec![0; HEADER_WORDS], table: Vec::new() }
+    }
+}
+
+impl ImageWriter {
+    /// Appends a section. `index` tells sections of one kind apart.
+    pub fn push<T: Pod>(&mut self, section: Section, index: usize, content: &[T]) {
+        let bytes: &[u8] = bytemuck::cast_slice(content);
+        let offset = self.words.len() * 8;
+        self.table.push([section as u64, index as u64, offset as u64, bytes.len() as u64]);
+        let padded = bytes.len().next_multiple_of(ALIGNMENT);
+        self.words.resize(self.words.len() + padded / 8, 0);
+        bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[offset..offset + bytes.len()]
+            .copy_from_slice(bytes);
+    }
+
+    /// Closes the image.
+    pub fn finish(mut self) -> ImageBuffer {
+        let offset = self.words.len() as u64 * 8;
+        self.words[..4].copy_from_slice(&[MAGIC, VERSION, offset, self.table.len() as u64]);
+        self.words.extend(self.table.as_flattened());
+        ImageBuffer(self.words)
+    }
+}
+
+/// An image in this process's own memory, aligned for its widest element.
+#[derive(Debug)]
+pub struct ImageBuffer(Vec<u64>);
+
+impl ImageBuffer {
+    /// The bytes of the image.
+    pub fn as_bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+/// A view of an image whose header and table have been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'i> {
+    bytes: &'i [u8],
+    table: &'i [u64],
+}
+
+impl<'i> Image<'i> {
+    /// Checks the header and that every section lies inside `bytes`, which must be aligned to 8 bytes.
+    pub fn open(bytes: &'i [u8]) -> Result<Self, Defect> {
+        let words: &[u64] =
+            bytemuck::try_cast_slice(bytes).map_err(|_| Defect::Image("its length or place is uneven"))?;
+        let [MAGIC, VERSION, offset, count, ..] = *words else {
+            return Err(Defect::Image("its header is another one"));
+        };
+        let table = usize::try_from(offset / 8)
+            .ok()
+            .zip(usize::try_from(count).ok().and_then(|count| count.checked_mul(ENTRY_WORDS)))
+            .and_then(|(start, length)| words.get(start..start.checked_add(length)?))
+            .ok_or(Defect::Image("its section table lies outside it"))?;
+        Ok(Self { bytes, table })
+    }
+
+    /// The content of a section.
+    pub fn section<T: Pod>(self, section: Section, index: usize) -> Result<&'i [T], Defect> {
+        let (entries, _) = self.table.as_chunks::<ENTRY_WORDS>();
+        let entry = entries
+            .iter()
+            .find(|entry| entry[0] == section as u64 && entry[1] == index as u64)
+            .ok_or(Defect::Image("a section is missing"))?;
+        let (offset, length) = (entry[2] as usize, entry[3] as usize);
+        let bytes = offset.checked_add(length).and_then(|end| self.bytes.get(offset..end));
+        let bytes = bytes.ok_or(Defect::Image("a section lies outside it"))?;
+        bytemuck::try_cast_slice(bytes).map_err(|_| Defect::Image("a section has a broken length"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_come_back_as_they_were_pushed() {
+        let mut writer = ImageWriter::default();
+        writer.push(Section::Args, 0, b"{}");
+        writer.push::<f64>(Section::Weights, 0, &[1.5, -2.0]);
+        writer.push::<f64>(Section::Weights, 1, &[]);
+        let buffer = writer.finish();
+        let image = Image::open(buffer.as_bytes()).unwrap();
+        assert_eq!(image.section::<u8>(Section::Args, 0).unwrap(), b"{}");
+        assert_eq!(image.section::<f64>(Section::Weights, 0).unwrap(), [1.5, -2.0]);
+        assert!(image.section::<f64>(Section::Weights, 1).unwrap().is_empty());
+        assert!(image.section::<f64>(Section::Weights, 2).is_err());
+        assert!(image.section::<f64>(Section::Args, 0).is_err(), "two bytes are no f64");
+    }
+
+    #[test]
+    fn no_damage_of_one_word_reaches_outside() {
+        let mut writer = ImageWriter::default();
+        writer.push(Section::Args, 0, b"{}");
+        let words = writer.finish().0;
+        for at in 0..words.len() {
+            for value in [0, 1, 7, 1 << 40, u64::MAX, u64::MAX - 7] {
+                let mut damaged = words.clone();
+                damaged[at] = value;
+                if let Ok(image) = Image::open(bytemuck::cast_slice(&damaged)) {
+                    let _ = image.section::<u8>(Section::Args, 0); // must not panic
+                }
+            }
+        }
+        for length in 0..words.len() {
+            assert!(Image::open(bytemuck::cast_slice(&words[..length])).is_err(), "{length} words");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! `manifest.json`: what the model is, in words. `artifacts/README.md` is the specification.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::error::Defect;
+use crate::text::analyzer::{Analyzer, NgramRange};
+
+/// The one format version that this server reads.
+pub const FORMAT_VERSION: u64 = 1;
+/// Largest n of an n-gram. scikit-learn has no bound; this one keeps the work per character bounded.
+pub const NGRAM_MAX: usize = 64;
+/// Most classes, and so decision values, of one model.
+pub const CLASSES_MAX: usize = 65_536;
+
+/// The whole manifest, checked as far as it can be without the tensors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    format: String,
+    format_version: u64,
+    /// The model's name.
+    pub name: String,
+    /// The model's version; in the repository layout an integer.
+    pub version: String,
+    /// What wrote the artifact; kept for people.
+    #[serde(default)]
+    pub exporter: BTreeMap<String, String>,
+    /// Every other file of the artifact.
+    pub files: BTreeMap<String, FileEntry>,
+    /// What turns a text into decision values.
+    pub pipeline: Pipeline,
+    /// Texts with scikit-learn's answers.
+    pub probes: Probes,
+}
+
+/// What the manifest says of another file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The fitted pipeline, step by step.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// What happens to a text before it is vectorized.
+    pub cleaner: Option<Cleaner>,
+    /// The vectorizers, whose columns stand side by side in this order.
+    pub vectorizers: Vec<Vectorizer>,
+    /// The linear model over those columns.
+    pub classifier: Classifier,
+    /// `classes_`, in its order.
+    pub classes: Vec<Label>,
+}
+
+/// What happens to a text before it is vectorized.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cleaner {
+    /// The lesson's `clean_text`.
+    Lesson {
+        /// Whether the text is put in lower case first.
+        lower: bool,
+        /// The words that are removed, in the order of the regex alternation.
+        stop_words: Vec<String>,
+    },
+}
+
+/// One vectorizer.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Vectorizer {
+    /// A `TfidfVectorizer`: n-grams that stand in a vocabulary.
+    Vocabulary(VocabularyVectorizer),
+}
+
+/// The parameters of a `TfidfVectorizer`, under scikit-learn's names.
+#[expect(clippy::struct_excessive_bools, reason = "they are scikit-learn's parameters, one by one")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VocabularyVectorizer {
+    /// How a text is cut.
+    pub analyzer: Analyzer,
+    /// Smallest and largest n.
+    pub ngram_range: (usize, usize),
+    /// Whether the text is put in lower case before it is cut.
+    pub lowercase: bool,
+    /// The pattern of a token; only for [`Analyzer::Word`], and only scikit-learn's default.
+    pub token_pattern: Option<String>,
+    /// Whether a count above 1 becomes 1.
+    pub binary: bool,
+    /// Whether a count `tf` becomes `1 + ln(tf)`.
+    pub sublinear_tf: bool,
+    /// Whether there is a tensor of inverse document frequencies.
+    pub idf: bool,
+    /// How the vector is scaled.
+    pub norm: Option<Norm>,
+    /// Number of columns.
+    pub features: usize,
+}
+
+/// How a vector is scaled: by its norm, unless that is 0.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Norm {
+    /// Sum of absolute values.
+    L1,
+    /// Root of the sum of squares.
+    L2,
+}
+
+/// The classifier.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Classifier {
+    /// Decision values `coef · x + intercept`.
+    Linear {
+        /// Number of decision values: 1 for a binary model, else one a class.
+        rows: usize,
+        /// How probabilities come from decision values; `None` where scikit-learn has no `predict_proba`.
+        probability: Option<Probability>,
+    },
+}
+
+/// How `predict_proba` turns decision values into probabilities.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Probability {
+    /// `LinearClassifierMixin._predict_proba_lr`: a logistic function for each value; several divided by their sum.
+    OvrLogistic,
+    /// Softmax over the decision values; three classes or more.
+    Softmax,
+    /// Softmax over `[-d, d]` of a binary model's one decision value.
+    SoftmaxBinary,
+}
+
+/// One element of `classes_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// As it stands in an answer: JSON, its type kept.
+    pub json: String,
+    /// `str(label)`, as it stands where JSON wants a string.
+    pub text: String,
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde_json::Value;
+        let value = Value::deserialize(deserializer)?;
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            Value::Bool(true) => "True".to_owned(),
+            Value::Bool(false) => "False".to_owned(),
+            Value::Number(number) if !number.is_f64() => number.to_string(),
+            other => {
+                let what = format!("class label {other}: expected a string, an integer or a boolean");
+                return Err(serde::de::Error::custom(what));
+            }
+        };
+        // `Value` prints strings as Python's `json.dumps(…, ensure_ascii=False)` does.
+        Ok(Self { json: value.to_string(), text })
+    }
+}
+
+/// Texts with scikit-learn's answers, which a server must reproduce before it serves.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probes {
+    /// Largest allowed difference, relative as `artifacts/README.md` says.
+    pub tolerance: f64,
+    /// The texts.
+    pub texts: Vec<Probe>,
+}
+
+/// One text and scikit-learn's answer to it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The text, before cleaning.
+    pub text: String,
+    /// `decision_function`, one value a row.
+    pub decision: Vec<f64>,
+    /// `predict`.
+    pub label: Label,
+    /// `predict_proba`, one value a class.
+    pub probabilities: Option<Vec<f64>>,
+}
+
+/// The default `token_pattern` of scikit-learn, the one that this version cuts by.
+pub const DEFAULT_TOKEN_PATTERN: &str = r"(?u)\b\w\w+\b";
+
+impl Manifest {
+    /// Reads a manifest and checks it whole, but for what only the tensors can show.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Defect> {
+        /// The two keys that say whether the rest can be understood at all.
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            format_version: u64,
+        }
+        let head: Head = serde_json::from_slice(bytes)?;
+        if head.format != "linnet" {
+            return Err(Defect::Format(head.format));
+        }
+        if head.format_version != FORMAT_VERSION {
+            return Err(Defect::FormatVersion { found: head.format_version, supported: FORMAT_VERSION });
+        }
+        let manifest: Self = serde_json::from_slice(bytes)?;
+        debug_assert!(manifest.format == head.format && manifest.format_version == head.format_version);
+        manifest.pipeline.check()?;
+        manifest.check_probes()?;
+        Ok(manifest)
+    }
+
+    fn check_probes(&self) -> Result<(), Defect> {
+        let tolerance = self.probes.tolerance;
+        if !(tolerance > 0.0 && tolerance <= 1e-6) {
+            return Err(Defect::value("probes.tolerance", tolerance, "a number above 0 and at most 1e-6"));
+        }
+        if self.probes.texts.is_empty() {
+            return Err(Defect::value("probes.texts", "an empty list", "at least one probe text"));
+        }
+        let (rows, classes) = (self.pipeline.classifier.rows(), self.pipeline.classes.len());
+        for (at, probe) in self.probes.texts.iter().enumerate() {
+            if probe.decision.len() != rows {
+                let what = format!("probes.texts[{at}].decision");
+                let found = format!("{} values", probe.decision.len());
+                return Err(Defect::value(what, found, format!("{rows} values")));
+            }
+            if probe.probabilities.as_ref().is_some_and(|p| p.len() != classes) {
+                let what = format!("probes.texts[{at}].probabilities");
+                return Err(Defect::value(what, "another number of values", format!("{classes} values")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pipeline {
+    fn check(&self) -> Result<(), Defect> {
+        let classes = self.classes.len();
+        if !(2..=CLASSES_MAX).contains(&classes) {
+            let expected = format!("2 to {CLASSES_MAX}");
+            return Err(Defect::value("pipeline.classes", format!("{classes} classes"), expected));
+        }
+        let rows = if classes == 2 { 1 } else { classes };
+        if self.classifier.rows() != rows {
+            let expected = format!("{rows} for {classes} classes");
+            return Err(Defect::value("pipeline.classifier.rows", self.classifier.rows(), expected));
+        }
+        let binary_only = self.classifier.probability() == Some(Probability::SoftmaxBinary);
+        let multiclass_only = self.classifier.probability() == Some(Probability::Softmax);
+        if (binary_only && rows > 1) || (multiclass_only && rows == 1) {
+            let found = format!("{:?}", self.classifier.probability());
+            let expected = "softmax with three or more classes, softmax_binary with two";
+            return Err(Defect::value("pipeline.classifier.probability", found, expected));
+        }
+        if self.vectorizers.is_empty() {
+            return Err(Defect::value("pipeline.vectorizers", "an empty list", "at least one vectorizer"));
+        }
+        for (at, Vectorizer::Vocabulary(vectorizer)) in self.vectorizers.iter().enumerate() {
+            vectorizer.check().map_err(|(key, found, expected)| {
+                Defect::value(format!("pipeline.vectorizers[{at}].{key}"), found, expected)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl VocabularyVectorizer {
+    fn check(&self) -> Result<(), (&'static str, String, String)> {
+        let (min, max) = self.ngram_range;
+        if min < 1 || min > max || max > NGRAM_MAX {
+            let expected = format!("1 ≤ smallest ≤ largest ≤ {NGRAM_MAX}");
+            return Err(("ngram_range", format!("[{min}, {max}]"), expected));
+        }
+        let expected = (self.analyzer == Analyzer::Word).then_some(DEFAULT_TOKEN_PATTERN);
+        if self.token_pattern.as_deref() != expected {
+            return Err(("token_pattern", format!("{:?}", self.token_pattern), format!("{expected:?}")));
+        }
+        if self.features == 0 || self.features > u32::MAX as usize - 1 {
+            return Err(("features", self.features.to_string(), "1 to 4,294,967,294".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Smallest and largest n.
+    pub fn range(&self) -> NgramRange {
+        NgramRange { min: self.ngram_range.0, max: self.ngram_range.1 }
+    }
+}
+
+impl Classifier {
+    /// Number of decision values.
+    pub fn rows(&self) -> usize {
+        let Self::Linear { rows, .. } = self;
+        *rows
+    }
+
+    /// How probabilities come from decision values.
+    pub fn probability(&self) -> Option<Probability> {
+        let Self::Linear { probability, .. } = self;
+        *probability
+    }
+}

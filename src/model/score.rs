@@ -1,0 +1,281 @@
+//! Text → decision values, over an image, with buffers that the caller keeps.
+
+use super::error::Defect;
+use super::image::{Image, Section};
+use super::index::TermIndex;
+use super::manifest::{
+    Cleaner as CleanerSettings, Label, Manifest, Norm, Probability, Vectorizer as VectorizerSettings,
+    VocabularyVectorizer,
+};
+use super::probability::predicted_class;
+use crate::text::analyzer::AnalyzerScratch;
+use crate::text::characters::Characters;
+use crate::text::cleaner::{Cleaner, CleanerScratch};
+use crate::text::lower::lower_into;
+
+/// Width of a padded row of weights: a multiple of 4 `f64` (one AVX2 register), or 1 for a binary model.
+pub const fn lanes(rows: usize) -> usize {
+    if rows == 1 { 1 } else { rows.next_multiple_of(4) }
+}
+
+/// A model ready to score: a view into an image.
+#[derive(Debug)]
+pub struct Model<'i> {
+    manifest: Manifest,
+    args: &'i [u8],
+    performance: &'i [u8],
+    characters: Characters<'i>,
+    cleaner: Option<Cleaner>,
+    vectorizers: Vec<Vectorizer<'i>>,
+    intercepts: &'i [f64],
+}
+
+/// One vectorizer with its share of the weights.
+#[derive(Debug)]
+struct Vectorizer<'i> {
+    settings: VocabularyVectorizer,
+    index: TermIndex<'i>,
+    /// One a term, or none at all.
+    idf: &'i [f64],
+    /// `index.len() × lanes`, the inverse document frequency folded in.
+    weights: &'i [f64],
+}
+
+/// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    cleaner: CleanerScratch,
+    cleaned: String,
+    lowered: String,
+    analyzer: AnalyzerScratch,
+    /// One a column of the widest vectorizer; all zero between texts.
+    counts: Vec<u32>,
+    /// Columns whose count is not zero, in the order of their first n-gram.
+    touched: Vec<u32>,
+    /// The decision values while they are summed, padded.
+    sums: Vec<f64>,
+    decision: Vec<f64>,
+}
+
+impl<'i> Model<'i> {
+    /// Opens an image made by [`super::build_image`]; checks all that scoring relies on.
+    pub fn from_image(bytes: &'i [u8]) -> Result<Self, Defect> {
+        let image = Image::open(bytes)?;
+        let manifest = Manifest::parse(image.section(Section::Manifest, 0)?)?;
+        let characters = Characters::from_parts(
+            image.section(Section::CharacterStages, 0)?,
+            image.section(Section::CharacterFlags, 0)?,
+            image.section(Section::CharacterLower, 0)?,
+        )
+        .ok_or(Defect::Image("its character tables do not fit together"))?;
+        let intercepts: &[f64] = image.section(Section::Intercepts, 0)?;
+        if intercepts.len() != manifest.pipeline.classifier.rows() {
+            return Err(Defect::Image("its intercepts do not fit its manifest"));
+        }
+        let cleaner = match &manifest.pipeline.cleaner {
+            Some(CleanerSettings::Lesson { lower, stop_words }) => {
+                Some(Cleaner::new(*lower, stop_words, characters)?)
+            }
+            None => None,
+        };
+        let vectorizers = manifest
+            .pipeline
+            .vectorizers
+            .iter()
+            .enumerate()
+            .map(|(at, VectorizerSettings::Vocabulary(settings))| {
+                Vectorizer::from_image(image, at, settings, intercepts.len())
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            args: image.section(Section::Args, 0)?,
+            performance: image.section(Section::Performance, 0)?,
+            manifest,
+            characters,
+            cleaner,
+            vectorizers,
+            intercepts,
+        })
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// The model's version.
+    pub fn version(&self) -> &str {
+        &self.manifest.version
+    }
+
+    /// `classes_`.
+    pub fn classes(&self) -> &[Label] {
+        &self.manifest.pipeline.classes
+    }
+
+    /// Number of columns of all vectorizers together.
+    pub fn features(&self) -> usize {
+        self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).sum()
+    }
+
+    /// How probabilities come from decision values; `None` where the model has none.
+    pub fn probability(&self) -> Option<Probability> {
+        self.manifest.pipeline.classifier.probability()
+    }
+
+    /// `args.json` as it stands in the artifact.
+    pub fn args(&self) -> &'i [u8] {
+        self.args
+    }
+
+    /// `performance.json` as it stands in the artifact.
+    pub fn performance(&self) -> &'i [u8] {
+        self.performance
+    }
+
+    /// Buffers for [`Self::decision`], of the right sizes from the start.
+    pub fn scratch(&self) -> Scratch {
+        let widest = self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).max();
+        Scratch { counts: vec![0; widest.unwrap_or(0)], ..Scratch::default() }
+    }
+
+    /// The decision values of `text`, one a row, as scikit-learn's `decision_function` has them.
+    /// `scratch` comes from [`Self::scratch`] of this same model.
+    pub fn decision<'s>(&self, text: &str, scratch: &'s mut Scratch) -> &'s [f64] {
+        let Scratch { cleaner, cleaned, lowered, analyzer, counts, touched, sums, decision } = scratch;
+        let text = match &self.cleaner {
+            Some(rules) => {
+                rules.clean_into(self.characters, text, cleaner, cleaned);
+                cleaned.as_str()
+            }
+            None => text,
+        };
+        decision.clear();
+        decision.extend_from_slice(self.intercepts);
+        for vectorizer in &self.vectorizers {
+            let settings = &vectorizer.settings;
+            let text = if settings.lowercase {
+                lowered.clear();
+                lower_into(self.characters, text, lowered);
+                lowered.as_str()
+            } else {
+                text
+            };
+            analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
+                if let Some(column) = vectorizer.index.get(ngram) {
+                    let count = &mut counts[column as usize];
+                    if *count == 0 {
+                        touched.push(column);
+                    }
+                    *count += 1;
+                }
+            });
+            let norm = vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums);
+            for (value, sum) in decision.iter_mut().zip(sums.iter()) {
+                *value += sum / norm;
+            }
+        }
+        decision
+    }
+
+    /// The index of the class that scikit-learn predicts for these decision values.
+    pub fn predicted_class(&self, decision: &[f64]) -> usize {
+        predicted_class(decision)
+    }
+
+    /// Scores the probe texts that came with the artifact; the error names the first that differs.
+    pub fn prove(&self) -> Result<(), Defect> {
+        let tolerance = self.manifest.probes.tolerance;
+        let (mut scratch, mut probabilities) = (self.scratch(), Vec::new());
+        for (probe, expected) in self.manifest.probes.texts.iter().enumerate() {
+            let differs = |what: String, found: &dyn ToString, expected: &dyn ToString| {
+                Err(Defect::Probe { probe, what, found: found.to_string(), expected: expected.to_string() })
+            };
+            let decision = self.decision(&expected.text, &mut scratch);
+            for (row, (found, expected)) in decision.iter().zip(&expected.decision).enumerate() {
+                if (found - expected).abs() > tolerance * expected.abs().max(1.0) {
+                    return differs(format!("decision value {row}"), found, expected);
+                }
+            }
+            let label = &self.classes()[self.predicted_class(decision)];
+            if *label != expected.label && !is_near_tie(decision, tolerance) {
+                return differs("the label".to_owned(), &label.json, &expected.label.json);
+            }
+            if let (Some(kind), Some(expected)) = (self.probability(), &expected.probabilities) {
+                kind.probabilities(decision, &mut probabilities);
+                for (class, (found, expected)) in probabilities.iter().zip(expected).enumerate() {
+                    if (found - expected).abs() > tolerance {
+                        return differs(format!("the probability of class {class}"), found, expected);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the label hangs on a difference that is smaller than the tolerance.
+fn is_near_tie(decision: &[f64], tolerance: f64) -> bool {
+    let best = decision.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let close = |value: f64| (best - value).abs() <= tolerance * best.abs().max(1.0);
+    match decision {
+        [value] => value.abs() <= tolerance,
+        values => values.iter().filter(|&&value| close(value)).count() > 1,
+    }
+}
+
+impl<'i> Vectorizer<'i> {
+    fn from_image(
+        image: Image<'i>,
+        at: usize,
+        settings: &VocabularyVectorizer,
+        rows: usize,
+    ) -> Result<Self, Defect> {
+        let index = TermIndex::from_parts(
+            image.section(Section::Terms, at)?,
+            image.section(Section::TermEnds, at)?,
+            image.section(Section::TermTable, at)?,
+        )?;
+        let idf: &[f64] = image.section(Section::Idf, at)?;
+        let weights: &[f64] = image.section(Section::Weights, at)?;
+        let columns = if settings.idf { index.len() } else { 0 };
+        if idf.len() != columns || weights.len() != index.len() * lanes(rows) {
+            return Err(Defect::Image("its weights do not fit its terms"));
+        }
+        Ok(Self { settings: settings.clone(), index, idf, weights })
+    }
+
+    /// Replaces `sums` by the weights of all counted terms, each times its term frequency; returns the norm to divide
+    /// them by. Leaves `counts` all zero and `touched` empty.
+    fn sum(&self, counts: &mut [u32], touched: &mut Vec<u32>, lanes: usize, sums: &mut Vec<f64>) -> f64 {
+        sums.clear();
+        sums.resize(lanes, 0.0);
+        let mut norm = 0.0;
+        for column in touched.drain(..) {
+            let column = column as usize;
+            let tf = self.term_frequency(std::mem::take(&mut counts[column]));
+            let value = if self.settings.idf { tf * self.idf[column] } else { tf };
+            norm += match self.settings.norm {
+                None => 0.0,
+                Some(Norm::L1) => value.abs(),
+                Some(Norm::L2) => value * value,
+            };
+            let weights = &self.weights[column * lanes..][..lanes];
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += tf * weight;
+            }
+        }
+        match self.settings.norm {
+            Some(_) if norm == 0.0 => 1.0, // scikit-learn leaves a zero vector as it is
+            None => 1.0,
+            Some(Norm::L1) => norm,
+            Some(Norm::L2) => norm.sqrt(),
+        }
+    }
+
+    /// `tf` as `TfidfTransformer` has it.
+    fn term_frequency(&self, count: u32) -> f64 {
+        let tf = if self.settings.binary { 1.0 } else { f64::from(count) };
+        if self.settings.sublinear_tf { 1.0 + tf.ln() } else { tf }
+    }
+}
