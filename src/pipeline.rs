@@ -1,1 +1,156 @@
-//! The product on one screen: body bytes → answer bytes.
+//! The product on one screen: body bytes → texts → features → scores → answer bytes.
+//!
+//! Synchronous and pure: no socket, file, clock or thread. A long batch advances in slices, so that whoever drives it
+//! can let others in between; it owns its buffers, and the scoring scratch is used only within a slice.
+
+use crate::limits::Limits;
+use crate::model::{Model, Scratch};
+use crate::request::{PredictRequest, Refusal};
+use crate::response::envelope::{self, Envelope};
+use crate::response::prediction;
+
+/// What a text costs beside its bytes, in bytes: framing, the row of the answer, the sums.
+const TEXT_OVERHEAD: usize = 32;
+
+/// A model with the buffers that predicting needs; one for each thread that predicts.
+#[derive(Debug)]
+pub struct Pipeline<'i> {
+    model: Model<'i>,
+    scratch: Scratch,
+    probabilities: Vec<f64>,
+    best: Vec<usize>,
+}
+
+/// A request for predictions on its way: which texts, and the answer so far.
+#[derive(Debug)]
+pub struct PredictJob {
+    request: PredictRequest,
+    next: usize,
+    answer: Vec<u8>,
+}
+
+/// Whether a job has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// Some texts are left.
+    More,
+    /// The answer is complete.
+    Done,
+}
+
+impl<'i> Pipeline<'i> {
+    /// A pipeline over `model`.
+    pub fn new(model: Model<'i>) -> Self {
+        let scratch = model.scratch();
+        Self { model, scratch, probabilities: Vec::new(), best: Vec::new() }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<'i> {
+        &self.model
+    }
+
+    /// Parses and validates a body into `request`, whose buffers are kept; see [`PredictRequest::parse`].
+    pub fn parse(
+        &self,
+        request: &mut PredictRequest,
+        body: &[u8],
+        content_type: Option<&[u8]>,
+        query: Option<&str>,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        let has_probabilities = self.model.probability().is_some();
+        let classes = self.model.classes().len();
+        request.parse(body, content_type, query, limits, has_probabilities, classes)
+    }
+
+    /// Predicts texts of `job` until `budget` bytes of text are spent or none is left. At least one text is
+    /// predicted, so a job always comes to its end.
+    pub fn advance(&mut self, job: &mut PredictJob, budget: usize) -> Progress {
+        let mut spent = 0;
+        while job.next < job.request.len() && (spent == 0 || spent < budget) {
+            spent += job.request.text(job.next).len() + TEXT_OVERHEAD;
+            self.predict_next(job);
+        }
+        if job.next < job.request.len() {
+            return Progress::More;
+        }
+        job.answer.extend_from_slice(b"]}");
+        job.answer.extend_from_slice(envelope::END);
+        Progress::Done
+    }
+
+    fn predict_next(&mut self, job: &mut PredictJob) {
+        let PredictJob { request, next, answer } = job;
+        let text = request.text(*next);
+        if *next > 0 {
+            answer.push(b',');
+        }
+        *next += 1;
+        let decision = self.model.decision(text, &mut self.scratch);
+        let class = self.model.predicted_class(decision);
+        prediction::begin_tagged(answer, text, &self.model.classes()[class]);
+        if let (Some(count), Some(kind)) = (request.top_k(), self.model.probability()) {
+            kind.probabilities(decision, &mut self.probabilities);
+            rank(&self.probabilities, &mut self.best);
+            let best = &self.best[..count.min(self.best.len())];
+            prediction::write_best(answer, self.model.classes(), &self.probabilities, best);
+        }
+        answer.push(b'}');
+    }
+
+    /// Appends the answer of `linnet predict` to one text: label, scores, probabilities.
+    pub fn predict_line(&mut self, text: &str, out: &mut Vec<u8>) {
+        let decision = self.model.decision(text, &mut self.scratch);
+        let class = self.model.predicted_class(decision);
+        let probabilities = self.model.probability().map(|kind| {
+            kind.probabilities(decision, &mut self.probabilities);
+            self.probabilities.as_slice()
+        });
+        prediction::write_scored(out, self.model.classes(), class, decision, probabilities);
+    }
+}
+
+/// Replaces `best` by all classes, the most probable first; of equal ones the first in `classes_`.
+fn rank(probabilities: &[f64], best: &mut Vec<usize>) {
+    let key = |class: usize| if probabilities[class].is_nan() { -1.0 } else { probabilities[class] };
+    best.clear();
+    best.extend(0..probabilities.len());
+    best.sort_unstable_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
+}
+
+impl PredictJob {
+    /// A job over a request that [`Pipeline::parse`] has accepted, answered in `envelope`.
+    pub fn new(request: PredictRequest, envelope: &Envelope<'_>) -> Self {
+        let texts: usize = (0..request.len()).map(|at| request.text(at).len() + 2 * TEXT_OVERHEAD).sum();
+        // Room for the envelope and every text, so that most answers are written without growing.
+        let mut answer = Vec::with_capacity(256 + envelope.url.len() + texts * 9 / 8);
+        envelope.begin(&mut answer);
+        answer.extend_from_slice(b"{\"predictions\":[");
+        Self { request, next: 0, answer }
+    }
+
+    /// The answer, and the request whose buffers can be used again.
+    pub fn finish(self) -> (Vec<u8>, PredictRequest) {
+        (self.answer, self.request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rank;
+
+    #[test]
+    fn classes_are_ranked_by_probability_then_order() {
+        let mut best = Vec::new();
+        for (probabilities, expected) in [
+            (&[0.2, 0.5, 0.3][..], &[1, 2, 0][..]),
+            (&[0.25, 0.25, 0.5], &[2, 0, 1]),
+            (&[f64::NAN, f64::NAN], &[0, 1]),
+        ] {
+            rank(probabilities, &mut best);
+            assert_eq!(best, expected, "{probabilities:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::document::Document;
 use super::error::{Defect, ModelError};
 use super::manifest::{Cleaner as CleanerSettings, FileEntry, Manifest, Vectorizer, VocabularyVectorizer};
 use super::tensors::Tensors;
@@ -82,6 +83,9 @@ impl Artifact {
             None => Ok(b"{}".to_vec()),
         };
         let (args, performance) = (read(ARGS, DOCUMENT_BYTES_MAX)?, read(PERFORMANCE, DOCUMENT_BYTES_MAX)?);
+        for (name, document) in [(ARGS, &args), (PERFORMANCE, &performance)] {
+            Document::parse(document).map_err(|error| Defect::from(error).of(directory.join(name)))?;
+        }
         let tensors = read(TENSORS, TENSORS_BYTES_MAX)?;
         let parts = Parts::read(&manifest, &tensors).map_err(|defect| defect.of(directory.join(TENSORS)))?;
         let artifact = Self {

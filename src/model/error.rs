@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::json::DocumentError;
 use crate::text::cleaner::StopWordError;
 
 /// A defect of one file of an artifact. Prints as one line: the file, then what is wrong and what was expected.
@@ -48,6 +49,9 @@ pub enum Defect {
     /// Not JSON, or JSON of another shape.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    /// A document that the API could not pass through.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
     /// Another program's file.
     #[error("has format {0:?}; expected \"linnet\"")]
     Format(String),

@@ -2,6 +2,7 @@
 //! weights, without pointers) → scores, with buffers that the caller keeps.
 
 pub mod artifact;
+pub mod document;
 pub mod error;
 pub mod image;
 pub mod index;

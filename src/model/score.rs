@@ -1,5 +1,6 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
+use super::document::Document;
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::index::TermIndex;
@@ -22,8 +23,8 @@ pub const fn lanes(rows: usize) -> usize {
 #[derive(Debug)]
 pub struct Model<'i> {
     manifest: Manifest,
-    args: &'i [u8],
-    performance: &'i [u8],
+    args: Document,
+    performance: Document,
     characters: Characters<'i>,
     cleaner: Option<Cleaner>,
     vectorizers: Vec<Vectorizer<'i>>,
@@ -88,8 +89,8 @@ impl<'i> Model<'i> {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            args: image.section(Section::Args, 0)?,
-            performance: image.section(Section::Performance, 0)?,
+            args: Document::parse(image.section(Section::Args, 0)?)?,
+            performance: Document::parse(image.section(Section::Performance, 0)?)?,
             manifest,
             characters,
             cleaner,
@@ -123,14 +124,14 @@ impl<'i> Model<'i> {
         self.manifest.pipeline.classifier.probability()
     }
 
-    /// `args.json` as it stands in the artifact.
-    pub fn args(&self) -> &'i [u8] {
-        self.args
+    /// `args.json`: the arguments of the training run.
+    pub fn args(&self) -> &Document {
+        &self.args
     }
 
-    /// `performance.json` as it stands in the artifact.
-    pub fn performance(&self) -> &'i [u8] {
-        self.performance
+    /// `performance.json`: the figures of the evaluation.
+    pub fn performance(&self) -> &Document {
+        &self.performance
     }
 
     /// Buffers for [`Self::decision`], of the right sizes from the start.

@@ -1,1 +1,5 @@
-//! Response: scores → bytes.
+//! Response: scores → bytes. Pure writers of JSON, in the key order that the lesson's clients know.
+
+pub mod envelope;
+pub mod prediction;
+pub mod timestamp;

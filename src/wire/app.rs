@@ -1,30 +1,237 @@
 //! What answers a request: the routes over the pipeline.
 
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 
+use super::api::{health, lesson};
+use super::body::{self, BodyError};
+use super::route::{self, Decision, Route};
+use super::target;
 use crate::config::Settings;
+use crate::limits::Limits;
 use crate::model::Model;
+use crate::pipeline::{Pipeline, PredictJob, Progress};
+use crate::request::PredictRequest;
+use crate::response::envelope::Envelope;
+use crate::scoreboard::{self, SlotHandle};
+
+/// Bytes of text that are predicted before others get a turn: some 50 µs of work.
+const SLICE_BYTES: usize = 1_024;
+
+/// Requests whose buffers are kept for the next ones.
+const KEPT_REQUESTS: usize = 8;
+
+/// The body of an answer: whole, in memory.
+pub type Answer = Response<Full<Bytes>>;
 
 /// The routes of one worker and all that they need; one per process, on one thread.
 pub struct App {
-    #[expect(dead_code, reason = "filled in by the routes")]
-    model: Model<'static>,
+    pipeline: RefCell<Pipeline<'static>>,
+    /// Requests that wait to be used again, and a string for the URL of the one that is being answered.
+    kept: RefCell<Vec<PredictRequest>>,
+    url: RefCell<String>,
+    /// One long batch at a time: the others would only get in each other's way.
+    long_batch: Semaphore,
+    limits: Limits,
+    slot: SlotHandle,
+}
+
+/// What a connection knows of itself that an answer may need.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection {
+    /// The listener's address; `None` for a Unix socket.
+    pub local: Option<SocketAddr>,
 }
 
 impl App {
-    /// An app that serves `model` under `settings`.
-    pub fn new(model: Model<'static>, _settings: &Settings) -> Self {
-        Self { model }
+    /// An app that serves `model` under `settings`; `slot` is this worker's place on the scoreboard.
+    pub fn new(model: Model<'static>, settings: &Settings, slot: SlotHandle) -> Self {
+        Self {
+            pipeline: RefCell::new(Pipeline::new(model)),
+            kept: RefCell::default(),
+            url: RefCell::default(),
+            long_batch: Semaphore::new(1),
+            limits: settings.limits,
+            slot,
+        }
     }
 
     /// Answers one request. Never fails: what goes wrong has a status.
-    #[expect(clippy::unused_async, reason = "bodies are read here")]
-    pub async fn respond(&self, _request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from_static(b"{\"detail\":\"Not Found\"}")));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        response
+    pub async fn respond(&self, connection: Connection, request: Request<Incoming>) -> Answer {
+        let began = Instant::now();
+        let path = target::decoded_path(request.uri());
+        let (counted, answer) = match route::decide(request.method(), &path) {
+            Decision::Route(Route::Predict) => {
+                drop(path);
+                (scoreboard::Route::Predict, self.predict(connection, request).await)
+            }
+            Decision::Route(route) => self.get(route, connection, &request, &path),
+            Decision::MethodNotAllowed(allowed) => {
+                let answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+                (scoreboard::Route::Other, with_header(answer, ALLOW, HeaderValue::from_static(allowed)))
+            }
+            Decision::Redirect(other) => {
+                (scoreboard::Route::Other, self.redirect(connection, &request, other))
+            }
+            Decision::NotFound => (scoreboard::Route::Other, refuse(StatusCode::NOT_FOUND, "Not Found")),
+        };
+        self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+        answer
     }
+
+    fn get(
+        &self,
+        route: Route<'_>,
+        connection: Connection,
+        request: &Request<Incoming>,
+        path: &str,
+    ) -> (scoreboard::Route, Answer) {
+        let fleet = self.slot.fleet();
+        match route {
+            Route::Live => return (scoreboard::Route::Health, fixed(health::live())),
+            Route::Ready => return (scoreboard::Route::Health, fixed(health::ready(fleet))),
+            _ => {}
+        }
+        self.with_envelope(connection, request, path, |envelope| {
+            let pipeline = self.pipeline.borrow();
+            let model = pipeline.model();
+            let (counted, body) = match route {
+                Route::Performance => (
+                    scoreboard::Route::Performance,
+                    lesson::performance(envelope, model, request.uri().query()),
+                ),
+                Route::Args => (scoreboard::Route::Args, lesson::args(envelope, model)),
+                Route::Arg(name) => (scoreboard::Route::Arg, lesson::arg(envelope, model, name)),
+                _ => (scoreboard::Route::Index, lesson::index(envelope)),
+            };
+            (counted, json(StatusCode::OK, body))
+        })
+    }
+
+    /// `POST /predict`.
+    async fn predict(&self, connection: Connection, request: Request<Incoming>) -> Answer {
+        let (head, incoming) = request.into_parts();
+        let body = match body::collect(incoming, self.limits.body_bytes).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => {
+                let limit = self.limits.body_bytes;
+                let detail = format!("The request body is larger than {limit} bytes");
+                return closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail));
+            }
+            Err(BodyError::Broken) => {
+                return closing(refuse(
+                    StatusCode::BAD_REQUEST,
+                    "The request body is broken off or badly framed",
+                ));
+            }
+        };
+        let began = Instant::now();
+        let mut predict = self.kept.borrow_mut().pop().unwrap_or_default();
+        let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let parsed = {
+            let pipeline = self.pipeline.borrow();
+            pipeline.parse(&mut predict, &body, content_type, head.uri.query(), &self.limits)
+        };
+        drop(body);
+        if let Err(refusal) = parsed {
+            self.keep(predict);
+            let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+            return json(status, refusal.body);
+        }
+        let texts = predict.len() as u64;
+        let request = Request::from_parts(head, ());
+        let path = target::decoded_path(request.uri());
+        let mut job =
+            self.with_envelope(connection, &request, &path, |envelope| PredictJob::new(predict, envelope));
+        self.run(&mut job).await;
+        let (body, predict) = job.finish();
+        self.keep(predict);
+        self.slot.count_prediction(texts, began.elapsed());
+        json(StatusCode::OK, body)
+    }
+
+    /// Drives a job to its end. A job longer than one slice waits for its turn among the long ones, and lets others
+    /// in between its slices. Nothing of the pipeline is held across an await.
+    async fn run(&self, job: &mut PredictJob) {
+        if self.advance(job) == Progress::Done {
+            return;
+        }
+        let _turn = self.long_batch.acquire().await; // the semaphore is never closed; without a turn the job still ends
+        while self.advance(job) == Progress::More {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn advance(&self, job: &mut PredictJob) -> Progress {
+        self.pipeline.borrow_mut().advance(job, SLICE_BYTES)
+    }
+
+    fn redirect<B>(&self, connection: Connection, request: &Request<B>, path: &str) -> Answer {
+        let location =
+            self.with_envelope(connection, request, path, |envelope| target::location(envelope.url));
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        match HeaderValue::try_from(location) {
+            Ok(location) => with_header(answer, LOCATION, location),
+            Err(_) => refuse(StatusCode::NOT_FOUND, "Not Found"), // percent-encoded, so always a header value
+        }
+    }
+
+    /// Calls `with` with the envelope of this request.
+    fn with_envelope<B, T>(
+        &self,
+        connection: Connection,
+        request: &Request<B>,
+        path: &str,
+        with: impl FnOnce(&Envelope<'_>) -> T,
+    ) -> T {
+        let mut url = self.url.borrow_mut();
+        target::write_url(&mut url, request.uri(), request.headers(), path, connection.local);
+        with(&Envelope { method: request.method().as_str(), time: unix_micros(), url: &url })
+    }
+
+    fn keep(&self, request: PredictRequest) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() < KEPT_REQUESTS {
+            kept.push(request);
+        }
+    }
+}
+
+/// Microseconds since 1970-01-01 UTC; 0 for a clock before that.
+fn unix_micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}
+
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    with_header(answer, CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+fn fixed((status, body): (StatusCode, &'static [u8])) -> Answer {
+    json(status, body)
+}
+
+/// An error in the lesson's form: `{"detail": …}`. `detail` needs no escape.
+fn refuse(status: StatusCode, detail: &str) -> Answer {
+    json(status, format!("{{\"detail\":\"{detail}\"}}"))
+}
+
+/// Ends the connection after this answer.
+fn closing(answer: Answer) -> Answer {
+    with_header(answer, CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn with_header(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+    answer.headers_mut().insert(name, value);
+    answer
 }

@@ -1,0 +1,102 @@
+//! One prediction, as HTTP answers it and as `linnet predict` does.
+
+use crate::json::{escape_json_string, python_float_repr};
+use crate::model::Label;
+
+/// Appends `{"input_text": …, "predicted_tag": …` without the brace that closes it, so that more may follow.
+pub fn begin_tagged(out: &mut Vec<u8>, text: &str, tag: &Label) {
+    out.extend_from_slice(b"{\"input_text\":");
+    escape_json_string(out, text);
+    out.extend_from_slice(b",\"predicted_tag\":");
+    out.extend_from_slice(tag.json.as_bytes());
+}
+
+/// Appends `,"probabilities": [{"tag": …, "probability": …}, …]` with the `best` classes, in that order.
+pub fn write_best(out: &mut Vec<u8>, classes: &[Label], probabilities: &[f64], best: &[usize]) {
+    out.extend_from_slice(b",\"probabilities\":[");
+    for (at, &class) in best.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"{\"tag\":" } else { b",{\"tag\":" });
+        out.extend_from_slice(classes[class].json.as_bytes());
+        out.extend_from_slice(b",\"probability\":");
+        write_number(out, probabilities[class]);
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+/// Appends one line's answer of `linnet predict`, without the line's end:
+/// `{"label": …, "scores": {…}, "probabilities": {…}}`, keyed by `str(label)`.
+///
+/// A binary model has one decision value, that of the positive class; `probabilities` is left out where the model
+/// has none.
+pub fn write_scored(
+    out: &mut Vec<u8>,
+    classes: &[Label],
+    class: usize,
+    decision: &[f64],
+    probabilities: Option<&[f64]>,
+) {
+    out.extend_from_slice(b"{\"label\":");
+    out.extend_from_slice(classes[class].json.as_bytes());
+    out.extend_from_slice(b",\"scores\":");
+    let scored = if decision.len() == 1 { &classes[1..] } else { classes };
+    write_map(out, scored, decision);
+    if let Some(probabilities) = probabilities {
+        out.extend_from_slice(b",\"probabilities\":");
+        write_map(out, classes, probabilities);
+    }
+    out.push(b'}');
+}
+
+fn write_map(out: &mut Vec<u8>, classes: &[Label], values: &[f64]) {
+    out.push(b'{');
+    for (at, (class, &value)) in classes.iter().zip(values).enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        escape_json_string(out, &class.text);
+        out.push(b':');
+        write_number(out, value);
+    }
+    out.push(b'}');
+}
+
+/// JSON has no way to write what is not finite; it becomes `null`.
+fn write_number(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        python_float_repr(out, value);
+    } else {
+        out.extend_from_slice(b"null");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_json_with_typed_labels() {
+        let label = |json: &str, text: &str| Label { json: json.to_owned(), text: text.to_owned() };
+        let classes = [label("false", "False"), label("true", "True")];
+        let mut out = Vec::new();
+        write_scored(&mut out, &classes, 1, &[0.5], Some(&[0.25, f64::NAN]));
+        let expected = r#"{"label":true,"scores":{"True":0.5},"probabilities":{"False":0.25,"True":null}}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+
+        let classes = [label("\"a\\\"\"", "a\""), label("7", "7"), label("\"é\"", "é")];
+        let mut out = Vec::new();
+        write_scored(&mut out, &classes, 0, &[1.0, -1e-7, 1e16], None);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"label":"a\"","scores":{"a\"":1.0,"7":-1e-07,"é":1e+16}}"#
+        );
+
+        let mut out = Vec::new();
+        begin_tagged(&mut out, "x\n", &classes[2]);
+        write_best(&mut out, &classes, &[0.1, 0.2, 0.7], &[2, 1]);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"input_text":"x\n","predicted_tag":"é","probabilities":[{"tag":"é","probability":0.7},{"tag":7,"probability":0.2}]"#
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Request bodies: collected up to a limit, without a copy where hyper read them in one piece.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+/// Why a body was not collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is longer than the limit.
+    TooLarge,
+    /// The client broke off, or framed it wrongly.
+    Broken,
+}
+
+/// How much of a body that is too large is still read and thrown away, as a multiple of the limit. A client that is
+/// still sending when the connection closes would lose the answer that says why.
+const DISCARD_FACTOR: usize = 4;
+
+/// The whole body, of at most `limit` bytes.
+pub async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let declared = body.size_hint().lower();
+    if declared > limit as u64 {
+        discard(body, limit).await;
+        return Err(BodyError::TooLarge);
+    }
+    let Some(first) = next_data(&mut body).await? else { return Ok(Bytes::new()) };
+    if body.is_end_stream() {
+        return if first.len() > limit { Err(BodyError::TooLarge) } else { Ok(first) };
+    }
+    let mut whole = BytesMut::with_capacity((declared as usize).max(2 * first.len()).min(limit));
+    let mut piece = first;
+    loop {
+        if whole.len() + piece.len() > limit {
+            discard(body, limit).await;
+            return Err(BodyError::TooLarge);
+        }
+        whole.extend_from_slice(&piece);
+        match next_data(&mut body).await? {
+            Some(next) => piece = next,
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+/// The next piece of data; trailers are passed over.
+async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| BodyError::Broken)?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+async fn discard(mut body: Incoming, limit: usize) {
+    let mut left = limit.saturating_mul(DISCARD_FACTOR);
+    while let Ok(Some(piece)) = next_data(&mut body).await {
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}

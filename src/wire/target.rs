@@ -1,0 +1,86 @@
+//! The request's target as the lesson's API shows it: decoded path, and the URL that the client used.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use hyper::Uri;
+use hyper::header::{HOST, HeaderMap};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// The path, percent-decoded; what is not UTF-8 then becomes U+FFFD, as Python's `unquote` has it.
+pub fn decoded_path(uri: &Uri) -> Cow<'_, str> {
+    let path = uri.path();
+    if path.contains('%') { percent_decode_str(path).decode_utf8_lossy() } else { Cow::Borrowed(path) }
+}
+
+/// Replaces `url` by `http://host/path?query`: the host as the client wrote it, the path decoded, the query as it
+/// came. Without a `Host` (HTTP/1.0) the address of the listener stands in, its port left out when it is 80.
+pub fn write_url(url: &mut String, uri: &Uri, headers: &HeaderMap, path: &str, local: Option<SocketAddr>) {
+    url.clear();
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    match authority.or_else(|| headers.get(HOST).map(hyper::header::HeaderValue::as_bytes)) {
+        Some(host) => {
+            url.push_str("http://");
+            url.extend(host.iter().map(|&byte| char::from(byte))); // Latin-1, as ASGI servers decode headers
+        }
+        None => match local {
+            Some(address) if address.port() == 80 => {
+                let _ = write!(url, "http://{}", address.ip()); // writing to a String cannot fail
+            }
+            Some(address) => {
+                let _ = write!(url, "http://{}:{}", address.ip(), address.port());
+            }
+            None => {}
+        },
+    }
+    url.push_str(path);
+    if let Some(query) = uri.query().filter(|query| !query.is_empty()) {
+        url.push('?');
+        url.push_str(query);
+    }
+}
+
+/// What Starlette leaves as it is in a `location`: `quote(url, safe=":/%#?=@[]!$&'()*+,;")`.
+const LOCATION: AsciiSet = {
+    let mut set = *NON_ALPHANUMERIC;
+    let mut safe = b":/%#?=@[]!$&'()*+,;_.-~".as_slice();
+    while let [byte, rest @ ..] = safe {
+        set = set.remove(*byte);
+        safe = rest;
+    }
+    set
+};
+
+/// The value of a `location` header for `url`.
+pub fn location(url: &str) -> String {
+    utf8_percent_encode(url, &LOCATION).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_as_the_client_used_them() {
+        let local = Some(SocketAddr::from(([127, 0, 0, 1], 8000)));
+        for (uri, host, expected) in [
+            ("/predict", Some("localhost:8000"), "http://localhost:8000/predict"),
+            ("/args/a%20b%2Fc?x=%20&y", Some("h"), "http://h/args/a b/c?x=%20&y"),
+            ("/args/%C3%A9%FF", Some("h"), "http://h/args/é\u{fffd}"),
+            ("/?", Some("h"), "http://h/"),
+            ("/", None, "http://127.0.0.1:8000/"),
+            ("http://other:81/x", Some("h"), "http://other:81/x"),
+        ] {
+            let uri: Uri = uri.parse().unwrap();
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(HOST, host.parse().unwrap());
+            }
+            let (mut url, path) = (String::new(), decoded_path(&uri));
+            write_url(&mut url, &uri, &headers, &path, local);
+            assert_eq!(url, expected);
+        }
+        assert_eq!(location("http://h/args/a b/é?x=%20|"), "http://h/args/a%20b/%C3%A9?x=%20%7C");
+    }
+}
