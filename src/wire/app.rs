@@ -7,6 +7,7 @@ use hyper::{Request, Response, StatusCode};
 
 use crate::config::Settings;
 use crate::model::Model;
+use crate::scoreboard::SlotHandle;
 
 /// The routes of one worker and all that they need; one per process, on one thread.
 pub struct App {
@@ -15,8 +16,8 @@ pub struct App {
 }
 
 impl App {
-    /// An app that serves `model` under `settings`.
-    pub fn new(model: Model, _settings: &Settings) -> Self {
+    /// An app that serves `model` under `settings`; `slot` is this worker's place on the scoreboard.
+    pub fn new(model: Model, _settings: &Settings, _slot: SlotHandle) -> Self {
         Self { model }
     }
 
