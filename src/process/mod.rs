@@ -1,1 +1,7 @@
 //! One worker process: clock, listener, start → ready → serve → drain → exit.
+
+pub mod channel;
+pub mod clock;
+pub mod listener;
+pub mod shared_memory;
+pub mod worker;

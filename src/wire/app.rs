@@ -109,7 +109,7 @@ impl App {
                     lesson::performance(envelope, model, request.uri().query()),
                 ),
                 Route::Args => (scoreboard::Route::Args, lesson::args(envelope, model)),
-                Route::Arg(name) => (scoreboard::Route::Arg, lesson::arg(envelope, model, name)),
+                Route::Arg(name) => (scoreboard::Route::Args, lesson::arg(envelope, model, name)),
                 _ => (scoreboard::Route::Index, lesson::index(envelope)),
             };
             (counted, json(StatusCode::OK, body))

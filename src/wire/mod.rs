@@ -1,7 +1,9 @@
-//! The wire: HTTP over hyper. Routes a request, runs the pipeline, writes the answer.
+//! The wire: HTTP over hyper. Accepts a connection, routes its requests, runs the pipeline, writes the answers.
 
 pub mod api;
 pub mod app;
 pub mod body;
+pub mod connection;
+pub mod io;
 pub mod route;
 pub mod target;

@@ -1,0 +1,156 @@
+//! A worker from fork to exit: open the model → prove it → say so → serve → retire.
+
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use super::channel::{Order, READY, failure_report};
+use super::clock::monotonic_micros;
+use super::shared_memory::map_image;
+use crate::config::{BindAddress, Settings};
+use crate::model::{Defect, Model};
+use crate::scoreboard::{SlotHandle, WorkerState};
+use crate::wire::app::App;
+use crate::wire::connection::{Listener, Patience, Queue, Server};
+
+/// Exit status of a worker that has served and was asked to go.
+pub const EXIT_DONE: u8 = 0;
+
+/// Exit status of a child that failed to start (as gunicorn's `WORKER_BOOT_ERROR`).
+pub const EXIT_BOOT_FAILED: u8 = 3;
+
+/// Exit status of a worker whose supervisor is gone.
+pub const EXIT_ORPHANED: u8 = 4;
+
+/// How often the event loop shows in the scoreboard that it turns.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// All that a worker is born with.
+pub struct Worker {
+    /// The number of its slot.
+    pub slot_number: usize,
+    /// The effective settings.
+    pub settings: Settings,
+    /// The sealed model image.
+    pub image: OwnedFd,
+    /// One bound socket per `settings.bind`, in that order; they may not be listening yet.
+    pub sockets: Vec<OwnedFd>,
+    /// Its place on the scoreboard.
+    pub slot: SlotHandle,
+    /// Its end of the channel to the supervisor.
+    pub channel: UnixStream,
+}
+
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+enum BootError {
+    #[error("cannot map the model image: {0}")]
+    Map(io::Error),
+    #[error(transparent)]
+    Model(#[from] Defect),
+    #[error("cannot start the event loop: {0}")]
+    Runtime(io::Error),
+}
+
+/// Runs a worker in this freshly forked, single-threaded process, and returns its exit status.
+pub fn run(worker: Worker) -> u8 {
+    let seat = worker.slot.seat();
+    seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
+    let mut channel = match worker.channel.try_clone() {
+        Ok(channel) => channel,
+        Err(_) => return EXIT_BOOT_FAILED,
+    };
+    match boot(worker) {
+        Ok(status) => status,
+        Err(error) => {
+            // If even this fails, the exit status says that the start failed.
+            let _ = channel.write_all(&failure_report(&error.to_string()));
+            EXIT_BOOT_FAILED
+        }
+    }
+}
+
+fn boot(worker: Worker) -> Result<u8, BootError> {
+    let image = map_image(&worker.image).map_err(BootError::Map)?;
+    let model = Model::from_image(image)?;
+    model.prove()?;
+    // The runtime is built here, after the fork: a runtime does not survive one.
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default())
+        .map_err(BootError::Runtime)?;
+    runtime.block_on(serve(worker, model)).map_err(BootError::Runtime)
+}
+
+async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
+    let Worker { slot_number, settings, sockets, slot, channel, .. } = worker;
+    let patience =
+        Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
+    let server = Server::new(App::new(model, &settings, slot), slot);
+    channel.set_nonblocking(true)?;
+    let mut channel = tokio::net::UnixStream::from_std(channel)?;
+    let sockets = RefCell::new(Some(sockets));
+    spawn_local(beat(slot));
+    tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
+
+    let retired = Rc::new(tokio::sync::Notify::new());
+    loop {
+        let byte = tokio::select! {
+            byte = channel.read_u8() => byte,
+            () = retired.notified() => return Ok(EXIT_DONE),
+        };
+        let Ok(byte) = byte else { return Ok(EXIT_ORPHANED) };
+        let queue = match Order::from_byte(byte) {
+            Some(Order::Serve) => {
+                if let Some(sockets) = sockets.take() {
+                    for (socket, address) in sockets.into_iter().zip(&settings.bind) {
+                        server.accept_from(listener(socket, address)?);
+                    }
+                    slot.seat().set_state(WorkerState::Ready);
+                }
+                continue;
+            }
+            Some(Order::HandOver) => Queue::Leave,
+            Some(Order::DrainQueue) => Queue::Empty,
+            Some(Order::Quit) => return Ok(EXIT_DONE),
+            None => continue,
+        };
+        slot.seat().set_state(WorkerState::Retiring);
+        let (server, retired) = (server.clone(), Rc::clone(&retired));
+        spawn_local(async move {
+            let cut = server.retire(queue, patience).await;
+            if cut > 0 {
+                let pid = std::process::id();
+                tracing::warn!(pid, slot = slot_number, connections = cut, "cut off at graceful_timeout");
+            }
+            retired.notify_one();
+        });
+    }
+}
+
+fn listener(socket: OwnedFd, address: &BindAddress) -> io::Result<Listener> {
+    Ok(match address {
+        BindAddress::Tcp(_) => Listener::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(socket))?),
+        BindAddress::Unix(_) => {
+            Listener::Unix(tokio::net::UnixListener::from_std(UnixListener::from(socket))?)
+        }
+    })
+}
+
+async fn beat(slot: SlotHandle) {
+    loop {
+        slot.seat().heartbeat_micros.store(monotonic_micros(), Ordering::Relaxed);
+        sleep(HEARTBEAT).await;
+    }
+}

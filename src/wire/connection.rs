@@ -1,0 +1,266 @@
+//! Connections: accepts them, serves each with hyper, and ends them without losing a request.
+//!
+//! hyper's own `graceful_shutdown` closes connections whose first request has not been read yet, and
+//! `pipeline_flush` loses answers before a close; neither is used. Instead a retiring worker says
+//! `Connection: close` on each answer, and ends an idle connection only after one more read of the socket.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
+
+use super::app::{App, Connection};
+use super::io::{Activity, Io};
+use crate::scoreboard::{SlotHandle, add};
+
+/// Pause of accepting when the process has no descriptor (or memory) left for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a retiring worker looks at its connections.
+const SWEEP: Duration = Duration::from_millis(20);
+
+/// After new connections are led elsewhere: how long handshakes under way may still reach the queue.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// At the deadline: how long requests that the last read of an idle connection found may take.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// A listening socket of this worker.
+pub enum Listener {
+    /// TCP, IPv4 or IPv6.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+/// What a retiring worker does with the connections that still wait to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// A successor accepts them.
+    Leave,
+    /// Nobody else will: accept and answer them.
+    Empty,
+}
+
+/// How long a retiring worker waits for its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For requests under way.
+    pub graceful_timeout: Duration,
+    /// For idle connections, since their last answer.
+    pub keepalive_min: Duration,
+}
+
+/// All connections of this worker. Cloning makes another handle to the same.
+#[derive(Clone)]
+pub struct Server {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    app: App,
+    slot: SlotHandle,
+    retiring: Cell<bool>,
+    next_id: Cell<u64>,
+    open: RefCell<HashMap<u64, Rc<Activity>>>,
+    acceptors: RefCell<Vec<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// A server without listeners yet.
+    pub fn new(app: App, slot: SlotHandle) -> Self {
+        Self {
+            shared: Rc::new(Shared {
+                app,
+                slot,
+                retiring: Cell::new(false),
+                next_id: Cell::new(0),
+                open: RefCell::default(),
+                acceptors: RefCell::default(),
+            }),
+        }
+    }
+
+    /// Accepts from `listener` until this server retires. Must run on a local tokio runtime.
+    pub fn accept_from(&self, listener: Listener) {
+        let shared = Rc::clone(&self.shared);
+        self.shared.acceptors.borrow_mut().push(spawn_local(accept(shared, listener)));
+    }
+
+    /// Finishes what clients have outstanding, then returns how many connections were cut off, which is 0
+    /// unless `graceful_timeout` ran out. Requests get their answers, with `Connection: close`; idle
+    /// connections are kept for `keepalive_min` since their last answer, then ended after one more read.
+    pub async fn retire(&self, queue: Queue, patience: Patience) -> usize {
+        self.shared.retiring.set(true);
+        if queue == Queue::Leave {
+            for acceptor in self.shared.acceptors.borrow_mut().drain(..) {
+                acceptor.abort();
+            }
+        }
+        let began = Instant::now();
+        let mut accepted = None;
+        loop {
+            let now = Instant::now();
+            let late = now.duration_since(began) >= patience.graceful_timeout;
+            self.end_idle(now, if late { Duration::ZERO } else { patience.keepalive_min });
+            let quiet = accepted.replace(self.shared.next_id.get()) == Some(self.shared.next_id.get());
+            let settled = queue == Queue::Leave || (quiet && now.duration_since(began) >= SETTLE);
+            let open = self.shared.open.borrow().len();
+            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS
+            {
+                return open;
+            }
+            sleep(SWEEP).await;
+        }
+    }
+
+    fn end_idle(&self, now: Instant, keep: Duration) {
+        for activity in self.shared.open.borrow().values() {
+            if activity.idle_since().is_some_and(|since| now.duration_since(since) >= keep) {
+                activity.end_when_dry();
+            }
+        }
+    }
+}
+
+async fn accept(shared: Rc<Shared>, listener: Listener) {
+    loop {
+        let accepted = match &listener {
+            Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, _)| {
+                // Answers leave at once. Fails only for a connection that is already gone.
+                let _ = stream.set_nodelay(true);
+                let local = stream.local_addr().ok();
+                Shared::serve(&shared, stream, Connection { local });
+            }),
+            Listener::Unix(unix) => unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default())),
+        };
+        if let Err(error) = accepted
+            && !is_the_clients(&error)
+        {
+            tracing::warn!(%error, pid = std::process::id(), "cannot accept, pausing");
+            sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+/// Whether an error of `accept` concerns that one connection only (`accept(2)`, "Error handling").
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
+}
+
+impl Shared {
+    fn serve<S>(shared: &Rc<Self>, stream: S, about: Connection)
+    where
+        S: AsyncRead + AsyncWrite + AsFd + Unpin + 'static,
+    {
+        let activity = Rc::new(Activity::new());
+        let entry = Entry::new(Rc::clone(shared), Rc::clone(&activity));
+        let io = Io::new(stream, Rc::clone(&activity));
+        let service = service_fn(move |request| {
+            let exchange = Exchange::begin(Rc::clone(&entry.shared), Rc::clone(&entry.activity));
+            async move { Ok::<_, Infallible>(exchange.respond(about, request).await) }
+        });
+        // A panic in an answer ends this task, so this connection, and nothing else.
+        spawn_local(async move {
+            let connection = http1::Builder::new()
+                .half_close(true)
+                .header_read_timeout(None)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            let result = poll_fn(|cx| {
+                activity.remember_task(cx);
+                connection.as_mut().poll(cx)
+            })
+            .await;
+            if let Err(error) = result {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+}
+
+/// A connection's place among the open ones; gives it up when dropped, so also after a panic.
+struct Entry {
+    shared: Rc<Shared>,
+    activity: Rc<Activity>,
+    id: u64,
+}
+
+impl Entry {
+    fn new(shared: Rc<Shared>, activity: Rc<Activity>) -> Self {
+        let id = shared.next_id.get();
+        shared.next_id.set(id + 1);
+        shared.open.borrow_mut().insert(id, Rc::clone(&activity));
+        let seat = shared.slot.seat();
+        add(&seat.counters.accepted, 1);
+        seat.connections.fetch_add(1, Ordering::Relaxed);
+        Self { shared, activity, id }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.shared.open.borrow_mut().remove(&self.id);
+        self.shared.slot.seat().connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One request under way; ends when dropped, so also when the client goes away.
+struct Exchange {
+    shared: Rc<Shared>,
+    activity: Rc<Activity>,
+}
+
+impl Exchange {
+    fn begin(shared: Rc<Shared>, activity: Rc<Activity>) -> Self {
+        activity.request_began();
+        shared.slot.seat().in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { shared, activity }
+    }
+
+    async fn respond(self, about: Connection, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut response = self.shared.app.respond(about, request).await;
+        if self.shared.retiring.get() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.activity.request_ended();
+        self.shared.slot.seat().in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
