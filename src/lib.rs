@@ -9,6 +9,7 @@ pub mod limits;
 pub mod scoreboard;
 
 // Layer 1, stages: pure and synchronous; no socket, file, clock or thread.
+pub mod json;
 pub mod model;
 pub mod request;
 pub mod response;
