@@ -22,7 +22,6 @@ pub struct Pipeline<'i> {
 }
 
 /// A request for predictions on its way: which texts, and the answer so far.
-#[derive(Debug)]
 pub struct PredictJob {
     request: PredictRequest,
     next: usize,

@@ -124,8 +124,7 @@ impl Server {
             let quiet = accepted.replace(self.shared.next_id.get()) == Some(self.shared.next_id.get());
             let settled = queue == Queue::Leave || (quiet && now.duration_since(began) >= SETTLE);
             let open = self.shared.open.borrow().len();
-            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS
-            {
+            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS {
                 return open;
             }
             sleep(SWEEP).await;
@@ -150,7 +149,9 @@ async fn accept(shared: Rc<Shared>, listener: Listener) {
                 let local = stream.local_addr().ok();
                 Shared::serve(&shared, stream, Connection { local });
             }),
-            Listener::Unix(unix) => unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default())),
+            Listener::Unix(unix) => {
+                unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default()))
+            }
         };
         if let Err(error) = accepted
             && !is_the_clients(&error)

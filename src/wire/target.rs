@@ -42,19 +42,34 @@ pub fn write_url(url: &mut String, uri: &Uri, headers: &HeaderMap, path: &str, l
 }
 
 /// What Starlette leaves as it is in a `location`: `quote(url, safe=":/%#?=@[]!$&'()*+,;")`.
-const LOCATION: AsciiSet = {
-    let mut set = *NON_ALPHANUMERIC;
-    let mut safe = b":/%#?=@[]!$&'()*+,;_.-~".as_slice();
-    while let [byte, rest @ ..] = safe {
-        set = set.remove(*byte);
-        safe = rest;
-    }
-    set
-};
+const LOCATION: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'%')
+    .remove(b'#')
+    .remove(b'?')
+    .remove(b'=')
+    .remove(b'@')
+    .remove(b'[')
+    .remove(b']')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'~');
 
 /// The value of a `location` header for `url`.
 pub fn location(url: &str) -> String {
-    utf8_percent_encode(url, &LOCATION).to_string()
+    utf8_percent_encode(url, LOCATION).to_string()
 }
 
 #[cfg(test)]
