@@ -148,9 +148,9 @@ def _write(outdir, manifest, tensors, documents):
                 with open(os.path.join(temporary, file_name), "wb") as file:
                     file.write(content)
         manifest["files"] = {file_name: _fingerprint(temporary, file_name) for file_name in sorted(os.listdir(temporary))}
-        text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+        text = json.dumps(manifest, allow_nan=False, indent=2) + "\n"  # ASCII alone: no editor can spoil it
         with open(os.path.join(temporary, MANIFEST), "wb") as file:
-            file.write(text.encode("utf-8"))
+            file.write(text.encode("ascii"))
         reference.check(temporary, tensors)
         for path in [os.path.join(temporary, file_name) for file_name in os.listdir(temporary)] + [temporary]:
             _flush(path)
