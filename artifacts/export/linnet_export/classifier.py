@@ -75,9 +75,13 @@ def probability_kind(step: str, classifier: object, kinds: list, vectors) -> obj
 
 
 def _reproduces(kind, classifier, vectors):
-    expected = classifier.predict_proba(vectors)
+    with np.errstate(invalid="ignore"):
+        expected = classifier.predict_proba(vectors)
     decision = np.asarray(classifier.decision_function(vectors)).reshape(len(expected), -1)
-    return np.allclose(probabilities(kind, decision), expected, rtol=0, atol=PROBABILITY_TOLERANCE)
+    # Before it had a rule for it, scikit-learn divided 0 by 0 where expit underflows in every row. No kind repeats that.
+    finite = np.isfinite(expected)
+    found = probabilities(kind, decision)
+    return np.allclose(found[finite], expected[finite], rtol=0, atol=PROBABILITY_TOLERANCE)
 
 
 def probabilities(kind: str, decision):

@@ -82,8 +82,8 @@ def stop_word_list(stop_words):
         return list(NLTK_ENGLISH)
     words = list(stop_words)
     for word in words:
-        if not isinstance(word, str) or not word:
-            raise ValueError(f"stop_words: {word!r} is not a word (a non-empty str)")
+        if not isinstance(word, str) or not word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise ValueError(f"stop_words: {word!r} is not a word (a non-empty str without lone surrogates)")
     return words
 
 
@@ -95,7 +95,6 @@ def read_cleaner(step: str, cleaner: TextCleaner) -> dict:
         raise refusal(step, cleaner, "stem=True is not supported")
     try:
         words = stop_word_list(cleaner.stop_words)
-        "".join(words).encode("utf-8")
-    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
-        raise refusal(step, cleaner, f"stop_words: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise refusal(step, cleaner, str(error)) from None
     return {"kind": "lesson", "lower": bool(cleaner.lower), "stop_words": words}

@@ -52,7 +52,11 @@ def check_texts(texts: object) -> list:
 
 
 def answer(model, texts: list) -> tuple:
-    """The pipeline's answers to the texts, as the manifest's list, and the model's probability kind."""
+    """The pipeline's answers to the texts, as the manifest's list, and the model's probability kind.
+
+    A text that gets probabilities that are not finite is left out: only an older scikit-learn has such answers (it
+    divides 0 by 0 where a newer one calls all classes equally likely).
+    """
     pipeline, classifier = model.pipeline, model.classifier
     estimator = pipeline.steps[-1][1]
     try:
@@ -67,5 +71,6 @@ def answer(model, texts: list) -> tuple:
     answers = [
         {"text": text, "decision": values.tolist(), "label": label, "probabilities": share}
         for text, values, label, share in zip(texts, decision, labels, shares)
+        if share is None or np.isfinite(share).all()
     ]
     return answers, kind

@@ -45,6 +45,7 @@ def read_vectorizer(step: str, vectorizer: TfidfVectorizer) -> Vectorizer:
     if tfidf.norm not in ("l1", "l2", None):
         raise refusal(step, vectorizer, f"norm={tfidf.norm!r} is not supported")
 
+    ngram_range = _ngram_range(step, vectorizer)
     terms = _terms(step, vectorizer)
     tensors = _term_tensors(step, vectorizer, terms)
     if idf is not None:
@@ -52,7 +53,7 @@ def read_vectorizer(step: str, vectorizer: TfidfVectorizer) -> Vectorizer:
     manifest = {
         "kind": "vocabulary",
         "analyzer": analyzer,
-        "ngram_range": _ngram_range(step, vectorizer),
+        "ngram_range": ngram_range,
         "lowercase": bool(vectorizer.lowercase),
         "token_pattern": DEFAULT_TOKEN_PATTERN if analyzer == "word" else None,
         "binary": bool(vectorizer.binary),
