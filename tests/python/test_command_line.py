@@ -63,6 +63,15 @@ def test_a_file_that_cannot_be_exported_gives_one_line(case, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_environment_without_scikit_learn_is_named(tmp_path):
+    (tmp_path / "sklearn.py").write_text("raise ModuleNotFoundError(name='sklearn')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY / "artifacts" / "export")])}
+    line = [sys.executable, "-m", "linnet_export", "model.joblib", "out"]
+    result = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "the module 'sklearn' is missing" in result.stderr
+
+
 def test_the_command_line_with_all_options(word_pipeline, tmp_path):
     save(tmp_path / "model.joblib", word_pipeline)
     (tmp_path / "args.json").write_text('{"rate": 0.1}')

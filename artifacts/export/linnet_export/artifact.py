@@ -168,6 +168,8 @@ def _fingerprint(directory, file_name):
 
 def _flush(path):
     """Bring a file or directory to the disk, so that a renamed artifact is whole even after a power cut."""
+    if os.name == "nt":  # has no such call for directories, nor for a file that is open for reading alone
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

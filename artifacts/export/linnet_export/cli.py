@@ -7,10 +7,7 @@ import json
 import sys
 import warnings
 
-import joblib
-
 from . import __version__
-from .artifact import export
 from .errors import ExportError
 
 
@@ -18,6 +15,7 @@ def main(argv=None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(argv)
     try:
+        export = _exporter()
         args, performance = _read_object(options.args), _read_object(options.performance)
         probe_texts = _read_texts(options.probe_texts)
         pipeline = _load(options.model)
@@ -43,6 +41,19 @@ def main(argv=None) -> int:
     return 0
 
 
+def _exporter():
+    """`export`, once the libraries that it works with are known to be here."""
+    try:
+        import joblib  # noqa: F401
+
+        from .artifact import export
+    except ModuleNotFoundError as error:
+        raise ExportError(
+            f"the module {error.name!r} is missing: install linnet-export into the environment that fitted the model"
+        ) from error
+    return export
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="linnet-export",
@@ -63,6 +74,8 @@ def _parser():
 
 def _load(path):
     """The object in a joblib or pickle file."""
+    import joblib
+
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from .errors import refusal
 
 DEFAULT_TOKEN_PATTERN = r"(?u)\b\w\w+\b"
 ANALYZERS = ("char_wb", "char", "word")
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 80
 TERM_BYTES_MAX = 2**32 - 1  # `term_ends` are 32-bit offsets
 
 
@@ -70,8 +73,8 @@ def _analyzer(step, vectorizer):
 
     def check(parameter, fine):
         if not fine:
-            value = getattr(vectorizer, parameter)
-            raise refusal(step, vectorizer, f"{parameter}={value!r} is not supported")
+            # Shortened in the middle: a list of stop words may be long.
+            raise refusal(step, vectorizer, f"{parameter}={SHORT.repr(getattr(vectorizer, parameter))} is not supported")
 
     check("analyzer", isinstance(vectorizer.analyzer, str) and vectorizer.analyzer in ANALYZERS)
     check("preprocessor", vectorizer.preprocessor is None)
