@@ -1,0 +1,76 @@
+"""Probe texts: what the server scores before it calls itself ready, with the pipeline's own answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .classifier import probability_kind
+from .errors import ExportError
+from .labels import label_scalar
+
+TOLERANCE = 1e-9  # of a decision value or a probability; on decision values times max(1, sum of |weight * value|)
+
+# Each line is here for one rule of the text handling that a server could get wrong.
+HARD_TEXTS = (
+    "",
+    " \t\n\r\x1c\x85\xa0\u2028\u3000 ",
+    "x",
+    "İSTANBUL ΟΔΥΣΣΕΥΣ ΣΑΣ'Σ ß ẞ ﬁn \u212aelvin ſo ı",
+    "cafe\u0301 na\u00efve हिन्दी 日本語の文 한국어 🙂👍🏽",
+    "nul \x00 in\tthe \x0b middle\x1f of _words_ 12 ² ½ ٣٤",
+    "Don't stop; it's the server's https://example.org/path?x=1&y=2 link, isn't it?",
+    "the the the and and of THE",
+)
+TERMS_PER_TEXT = 12
+ROWS_MAX = 4  # heaviest terms of this many rows: a model with 300 classes needs no 300 probes
+SPREAD_TEXTS = 4
+
+
+def choose_texts(terms: list, coef) -> list:
+    """Texts for a model whose user names none: the fixed hard ones, and texts made of the model's own terms."""
+    texts = list(HARD_TEXTS)
+    step = max(1, len(terms) // (SPREAD_TEXTS * TERMS_PER_TEXT))
+    for index in range(SPREAD_TEXTS):
+        texts.append(" ".join(terms[index * step :: step * SPREAD_TEXTS][:TERMS_PER_TEXT]))
+    for row in coef[:ROWS_MAX]:
+        heaviest = np.argsort(-np.abs(row), kind="stable")[:TERMS_PER_TEXT]
+        texts.append(" ".join(terms[column] for column in heaviest))
+    return list(dict.fromkeys(texts))
+
+
+def check_texts(texts: object) -> list:
+    """Texts that the user gave, or why they cannot be probes."""
+    if isinstance(texts, (str, bytes)):
+        raise ExportError("probe_texts: expected a list of texts, got a single one")
+    texts = list(texts)
+    if not texts:
+        raise ExportError("probe_texts: at least one text is needed")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ExportError(f"probe_texts[{index}]: not a text (a str without lone surrogates)")
+    return texts
+
+
+def answer(model, texts: list) -> tuple:
+    """The pipeline's answers to the texts, as the manifest's list, and the model's probability kind.
+
+    A text that gets probabilities that are not finite is left out: only an older scikit-learn has such answers (it
+    divides 0 by 0 where a newer one calls all classes equally likely).
+    """
+    pipeline, classifier = model.pipeline, model.classifier
+    estimator = pipeline.steps[-1][1]
+    try:
+        decision = np.asarray(pipeline.decision_function(texts)).reshape(len(texts), -1)
+        labels = [label_scalar(label) for label in pipeline.predict(texts)]
+        kind = probability_kind(model.classifier_step, estimator, classifier.kinds, pipeline[:-1].transform(texts))
+        shares = [None] * len(texts) if kind is None else pipeline.predict_proba(texts).tolist()
+    except ExportError:
+        raise
+    except Exception as error:  # whatever a pipeline raises, for example one that another scikit-learn fitted
+        raise ExportError(f"the pipeline itself fails on the probe texts: {type(error).__name__}: {error}") from error
+    answers = [
+        {"text": text, "decision": values.tolist(), "label": label, "probabilities": share}
+        for text, values, label, share in zip(texts, decision, labels, shares)
+        if share is None or np.isfinite(share).all()
+    ]
+    return answers, kind

@@ -1,0 +1,214 @@
+"""A plain reader and scorer of artifacts: what the format means, in the fewest lines. It defines right, not fast.
+
+It knows nothing of scikit-learn, `re` or `str.lower`: all that it does to a text follows from the artifact's own files.
+The exporter uses it to check each artifact that it has written, the tests to show that the format suffices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+
+import numpy as np
+
+from .classifier import probabilities
+from .errors import ExportError
+from .tensors import read_tensors
+
+SIGMA, FINAL_SIGMA, SMALL_SIGMA = "Σ", "ς", "σ"
+PADDING = 0xFFFFFFFF
+
+
+class Characters:
+    """The artifact's character tables as sets and a map."""
+
+    def __init__(self, tensors):
+        def members(name):
+            return {chr(c) for first, last in tensors[f"characters.{name}"].tolist() for c in range(first, last + 1)}
+
+        rows = tensors["characters.lower"].tolist()
+        self.lower_case = {chr(row[0]): "".join(chr(c) for c in row[1:] if c != PADDING) for row in rows}
+        self.cased, self.case_ignorable = members("cased"), members("case_ignorable")
+        self.space, self.word = members("space"), members("word")
+
+    def lower(self, text):
+        """`str.lower`, with the final-sigma rule."""
+        return "".join(
+            self._sigma(text, i) if character == SIGMA else self.lower_case.get(character, character)
+            for i, character in enumerate(text)
+        )
+
+    def _sigma(self, text, i):
+        def cased_next(indices):
+            beyond = (text[j] for j in indices if text[j] not in self.case_ignorable)
+            return next(beyond, "") in self.cased
+
+        final = cased_next(range(i - 1, -1, -1)) and not cased_next(range(i + 1, len(text)))
+        return FINAL_SIGMA if final else SMALL_SIGMA
+
+    def boundary(self, text, i):
+        """The regular expression's `\\b` between text[i - 1] and text[i]."""
+        before = i > 0 and text[i - 1] in self.word
+        return before != (i < len(text) and text[i] in self.word)
+
+    def words(self, text):
+        """`str.split()`: the runs without white space."""
+        return "".join(" " if c in self.space else c for c in text).split(" ")
+
+    def fold(self, text):
+        """`re.sub(r"\\s\\s+", " ", text)`: a lone white space stays what it is."""
+        folded, i = [], 0
+        while i < len(text):
+            end = i
+            while end < len(text) and text[end] in self.space:
+                end += 1
+            folded.append(" " if end - i > 1 else text[i])
+            i = max(end, i + 1)
+        return "".join(folded)
+
+    def tokens(self, text):
+        """`re.findall(r"(?u)\\b\\w\\w+\\b", text)`: the runs of two and more word characters."""
+        runs = "".join(c if c in self.word else " " for c in text).split(" ")
+        return [run for run in runs if len(run) > 1]
+
+
+class Artifact:
+    """An artifact read back from its directory."""
+
+    def __init__(self, directory):
+        with open(os.path.join(directory, "manifest.json"), encoding="utf-8") as file:
+            self.manifest = json.load(file)
+        for name, entry in self.manifest["files"].items():
+            with open(os.path.join(directory, name), "rb") as file:
+                content = file.read()
+            if [len(content), hashlib.sha256(content).hexdigest()] != [entry["bytes"], entry["sha256"]]:
+                raise ValueError(f"{name}: its bytes differ from the manifest's checksum")
+        self.tensors = read_tensors(os.path.join(directory, "model.safetensors"))
+        self.characters = Characters(self.tensors)
+        self.pipeline = self.manifest["pipeline"]
+        self.vectorizer = self.pipeline["vectorizers"][0]
+        ends = self.tensors["vectorizer.0.term_ends"].tolist()
+        terms = self.tensors["vectorizer.0.terms"].tobytes()
+        self.column = {terms[a:b].decode("utf-8"): i for i, (a, b) in enumerate(zip([0, *ends], ends))}
+
+    def clean(self, text):
+        """The lesson's cleaning."""
+        cleaner, characters = self.pipeline["cleaner"], self.characters
+        if cleaner is None:
+            return text
+        if cleaner["lower"]:
+            text = characters.lower(text)
+        kept, i = [], 0
+        while i < len(text):
+            end = self._stop_word_end(text, i) if cleaner["stop_words"] else None
+            if end is None:
+                kept.append(text[i])
+                i += 1
+                continue
+            i = end
+            while i < len(text) and text[i] in characters.space:
+                i += 1
+        words = "".join(c if c.isascii() and c.isalnum() else " " for c in "".join(kept)).split()
+        # A link, "http" and at least one character behind, is cut off the word that holds it; its spaces stay.
+        return " ".join(word.partition("http")[0] if word.partition("http")[2] else word for word in words)
+
+    def _stop_word_end(self, text, i):
+        if not self.characters.boundary(text, i):
+            return None
+        for word in self.pipeline["cleaner"]["stop_words"]:
+            if text.startswith(word, i) and self.characters.boundary(text, i + len(word)):
+                return i + len(word)
+        return None
+
+    def ngrams(self, text):
+        """All n-grams of a cleaned text, each as often as it occurs."""
+        characters, analyzer = self.characters, self.vectorizer["analyzer"]
+        low, high = self.vectorizer["ngram_range"]
+        if self.vectorizer["lowercase"]:
+            text = characters.lower(text)
+        if analyzer == "word":
+            tokens = characters.tokens(text)
+            return [" ".join(run) for n in range(low, min(high, len(tokens)) + 1) for run in windows(tokens, n)]
+        text = characters.fold(text)
+        if analyzer == "char":
+            return [gram for n in range(low, min(high, len(text)) + 1) for gram in windows(text, n)]
+        grams = []
+        for word in filter(None, characters.words(text)):
+            padded = f" {word} "
+            # A word that fits into the shortest n-gram counts once, as a whole.
+            for n in range(low, max(low, min(high, len(padded))) + 1):
+                grams.extend(windows(padded, min(n, len(padded))))
+        return grams
+
+    def features(self, text):
+        """The text's feature vector: column to value, in ascending column order."""
+        counts = Counter(self.column[gram] for gram in self.ngrams(self.clean(text)) if gram in self.column)
+        idf = self.tensors["vectorizer.0.idf"] if self.vectorizer["idf"] else None
+        values = {}
+        for column, count in sorted(counts.items()):
+            value = 1.0 if self.vectorizer["binary"] else float(count)
+            if self.vectorizer["sublinear_tf"]:
+                value = 1.0 + math.log(value)
+            values[column] = value if idf is None else value * float(idf[column])
+        if self.vectorizer["norm"] is None:
+            return values
+        squared = self.vectorizer["norm"] == "l2"
+        norm = math.sqrt(sum(v * v for v in values.values())) if squared else sum(map(abs, values.values()))
+        return {column: value / norm for column, value in values.items()} if norm else values
+
+    def score(self, text):
+        """Decision values, label, probabilities (or None), and per row the scale max(1, Σ|wᵢxᵢ|) of a rounding error."""
+        features = self.features(text)
+        columns, values = list(features), np.fromiter(features.values(), dtype=float)
+        products = self.tensors["classifier.coef"][:, columns] * values
+        decision = products.sum(axis=1) + self.tensors["classifier.intercept"]
+        best = int(decision[0] > 0) if len(decision) == 1 else int(decision.argmax())
+        kind = self.pipeline["classifier"]["probability"]
+        shares = None if kind is None else probabilities(kind, decision.reshape(1, -1))[0].tolist()
+        return {
+            "decision": decision.tolist(),
+            "label": self.pipeline["classes"][best],
+            "probabilities": shares,
+            "scale": np.maximum(1, np.abs(products).sum(axis=1)).tolist(),
+        }
+
+
+def windows(sequence, n):
+    """All slices of length n."""
+    return [sequence[i : i + n] for i in range(len(sequence) - n + 1)]
+
+
+def difference(score, expected, tolerance):
+    """What of an expected answer a score misses by more than the tolerance, in words, or None."""
+    for row, (got, want, scale) in enumerate(zip(score["decision"], expected["decision"], score["scale"])):
+        if not abs(got - want) <= tolerance * scale:
+            return f"decision[{row}] is {got!r}, expected {want!r}"
+    for column, (got, want) in enumerate(zip(score["probabilities"] or (), expected["probabilities"] or ())):
+        if not abs(got - want) <= tolerance:
+            return f"probabilities[{column}] is {got!r}, expected {want!r}"
+    if (score["probabilities"] is None) != (expected["probabilities"] is None):
+        return "probabilities are there in one and not in the other"
+    ranked = sorted(expected["decision"] if len(expected["decision"]) > 1 else [0.0, *expected["decision"]])
+    gap = ranked[-1] - ranked[-2]
+    # Within the tolerance either label is right, but for ties that are exact by construction.
+    if (gap == 0 or gap > tolerance * max(score["scale"])) and score["label"] != expected["label"]:
+        return f"label is {score['label']!r}, expected {expected['label']!r}"
+    return None
+
+
+def check(directory, tensors):
+    """Read an artifact back: every tensor equal, every probe answered as the pipeline answers it."""
+    artifact = Artifact(directory)
+    for name, values in tensors.items():
+        if not np.array_equal(artifact.tensors[name], values):
+            raise ExportError(f"self-check: tensor {name} reads back differently")
+    if len(artifact.column) != len(tensors["vectorizer.0.term_ends"]):
+        raise ExportError("self-check: the terms read back differently")
+    probes = artifact.manifest["probes"]
+    for probe in probes["texts"]:
+        missed = difference(artifact.score(probe["text"]), probe, probes["tolerance"])
+        if missed:
+            raise ExportError(f"self-check: the artifact does not reproduce the pipeline on {probe['text'][:80]!r}: {missed}")
