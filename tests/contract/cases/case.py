@@ -1,0 +1,56 @@
+"""What one case is, and the few ways to build one."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from exchange import Request
+
+HOST = ("Host", "localhost:8000")
+JSON = ("Content-Type", "application/json")
+
+# Groups in which Linnet's answer differs from the lesson's on purpose. All other groups must be equal.
+LESSON_500 = "lesson-500"
+KNOWN_DIFFERENCE = "known-difference"
+
+
+@dataclass
+class Case:
+    """One request, the group it belongs to, and Linnet's answer where it is not the lesson's."""
+
+    name: str
+    group: str
+    request: Request
+    linnet: Optional[Dict[str, Any]] = None
+
+
+def get(name: str, group: str, target: str, headers: Tuple[Tuple[str, str], ...] = (HOST,)) -> Case:
+    """A GET without a body."""
+    return Case(name, group, Request("GET", target, list(headers)))
+
+
+def post(
+    name: str,
+    group: str,
+    body: Union[str, bytes, Any],
+    headers: Tuple[Tuple[str, str], ...] = (JSON,),
+    target: str = "/predict",
+    linnet: Optional[Dict[str, Any]] = None,
+) -> Case:
+    """A POST with Content-Length; a body that is neither text nor bytes is written as JSON."""
+    if not isinstance(body, (str, bytes)):
+        body = json.dumps(body, ensure_ascii=False)
+    raw = body.encode("utf-8") if isinstance(body, str) else body
+    all_headers = [HOST, *headers, ("Content-Length", str(len(raw)))]
+    return Case(name, group, Request("POST", target, all_headers, raw), linnet)
+
+
+def unprocessable(*errors: Dict[str, Any]) -> Dict[str, Any]:
+    """Linnet's 422 with these errors, where the lesson answers 500."""
+    body = json.dumps({"detail": list(errors)}, ensure_ascii=False, separators=(",", ":"))
+    return {"status": 422, "content_type": "application/json", "allow": None, "location": None, "body": body}
+
+
+def error(loc: List[Any], msg: str, kind: str) -> Dict[str, Any]:
+    """One error object in pydantic's key order."""
+    return {"loc": loc, "msg": msg, "type": kind}
