@@ -43,9 +43,7 @@ def record(address: Any) -> List[Dict[str, Any]]:
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--python", type=Path, required=True, help="Python of the lesson's virtual environment")
-    parser.add_argument("--model", type=Path, required=True, help="joblib file, args.json and performance.json beside it")
-    parser.add_argument("--import-path", action="append", default=[], help="where the pickled pipeline's classes are")
+    lesson.add_arguments(parser)
     parser.add_argument("--out", type=Path, default=RECORDED)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything differs from --out")
     return parser.parse_args()
@@ -54,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Record, or compare with what is recorded."""
     arguments = parse_arguments()
-    with lesson.serving(arguments.python, arguments.model, arguments.import_path) as address:
+    with lesson.serving(lesson.from_arguments(arguments)) as address:
         rows = record(address)
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     if arguments.check:
