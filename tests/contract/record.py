@@ -14,6 +14,7 @@ import lesson
 from cases import all_cases
 from cases.case import KNOWN_DIFFERENCE, LESSON_500, Case
 from exchange import Response, exchange
+from failure import wanted_failure
 
 RECORDED = Path(__file__).with_name("recorded.jsonl")
 
@@ -25,6 +26,8 @@ def check_group(case: Case, response: Response) -> None:
         raise SystemExit(f"case {case.name}: group {case.group}, but the lesson answered {response.status}")
     if (case.linnet is not None) != (case.group == LESSON_500):
         raise SystemExit(f"case {case.name}: only group {LESSON_500} names Linnet's answer, and always does")
+    if case.linnet is not None and case.linnet != wanted_failure(case.request.body):
+        raise SystemExit(f"case {case.name}: the case and the rule disagree on Linnet's answer")
 
 
 def record(address: Any) -> List[Dict[str, Any]]:

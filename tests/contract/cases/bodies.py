@@ -3,8 +3,9 @@
 from typing import List
 
 from exchange import Request
+from failure import error, unprocessable
 
-from .case import HOST, JSON, KNOWN_DIFFERENCE, LESSON_500, Case, error, post, unprocessable
+from .case import HOST, JSON, KNOWN_DIFFERENCE, LESSON_500, Case, post
 
 GOOD = '{"texts":[{"text":"Réseaux \U0001f600"}]}'
 EMPTY_TEXT = '{"texts":[{"text":""}]}'
@@ -214,6 +215,6 @@ def get_bodies() -> List[Case]:
 def cases() -> List[Case]:
     """All cases of this file."""
     out = [post(f"encoding-{name}", "encoding", body) for name, body in ENCODINGS.items()]
-    wanted = unprocessable(error(["body", "texts", 0, "text"], "field required", "value_error.missing"))
+    wanted = unprocessable([error(["body", "texts", 0, "text"], "field required", "value_error.missing")])
     out.append(post("failure-utf-16-missing", LESSON_500, '{"texts":[{}]}'.encode("utf-16"), linnet=wanted))
     return [*out, *content_types(), *framing(), *queries(), *get_bodies()]

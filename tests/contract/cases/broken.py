@@ -2,7 +2,9 @@
 
 from typing import List
 
-from .case import LESSON_500, Case, error, post, unprocessable
+from failure import error, unprocessable
+
+from .case import LESSON_500, Case, post
 
 # What precedes the defect, so that position, line and column part ways.
 MULTI_BYTE = '{"é中\U0001f600":"ß",'
@@ -167,6 +169,9 @@ BROKEN = {
     "unicode-second-short": '{"a":"\\ud83d\\u"}',
     "unicode-second-not-hex": '{"a":"\\ud83d\\uzzzz"}',
     "unicode-second-end": '{"a":"\\ud83d\\ude',
+    "unicode-second-cut-short": '["\\ud83d\\ude00',
+    "unicode-second-at-end": '["\\ud83d\\ude00"',
+    "unicode-second-high": '["\\ud83d\\ud83d\\uzzzz"]',
     "unicode-second-escape": '{"a":"\\ud83d\\x"}',
     # Positions count code points, lines end at \n alone
     "position-multi-byte": MULTI_BYTE + '"a" 1}',
@@ -187,7 +192,7 @@ BROKEN = {
     "doc-quotes": "{'a': \"b\\\\\"}",
     "doc-controls": "\x01\x08\x0c\x1b\x7f",
     "doc-u2028": "\u2028\u2029",
-    "doc-nul": "x\x00y\x00z",
+    "doc-nul": "xyz\x00\x00",
     # Errors of the parser hide errors of the schema
     "schema-and-parse": '{"texts":[{"text":""}],}',
 }
@@ -223,7 +228,7 @@ def nesting() -> List[Case]:
     texts = '"texts":[{"text":"a"}]}'
     out = rows("array", LIMIT_OPEN, lambda n: "[" * n + "]" * n)
     out += rows("object", LIMIT_OPEN, lambda n: '{"a":' * n + "1" + "}" * n)
-    out += rows("mixed", LIMIT_OPEN, lambda n: '[{"a":' * (n // 2) + "[" * (n % 2) + "]" * (n % 2) + "}]" * (n // 2))
+    out += rows("mixed", LIMIT_OPEN, lambda n: '[{"a":' * (n // 2) + ("[]" if n % 2 else "1") + "}]" * (n // 2))
     out += rows("extra-array", LIMIT_OPEN, lambda n: '{"x":' + "[" * (n - 1) + "]" * (n - 1) + "," + texts)
     out += rows("extra-object", LIMIT_OPEN, lambda n: '{"x":' + '{"a":' * (n - 2) + "{}" + "}" * (n - 2) + "," + texts)
     out += rows("text", LIMIT_OPEN, lambda n: '{"texts":[{"text":' + "[" * (n - 3) + "]" * (n - 3) + "}]}")
@@ -259,7 +264,7 @@ def unwritable() -> List[Case]:
     out = []
     for name, (body, message, position) in rows.items():
         shown = f"{message}: line 1 column {position + 1} (char {position})"
-        wanted = unprocessable(error(["body", position], shown, "value_error"))
+        wanted = unprocessable([error(["body", position], shown, "value_error")])
         out.append(post(f"unwritable-{name}", LESSON_500, body, linnet=wanted))
     return out
 

@@ -44,13 +44,3 @@ def post(
     all_headers = [HOST, *headers, ("Content-Length", str(len(raw)))]
     return Case(name, group, Request("POST", target, all_headers, raw), linnet)
 
-
-def unprocessable(*errors: Dict[str, Any]) -> Dict[str, Any]:
-    """Linnet's 422 with these errors, where the lesson answers 500."""
-    body = json.dumps({"detail": list(errors)}, ensure_ascii=False, separators=(",", ":"))
-    return {"status": 422, "content_type": "application/json", "allow": None, "location": None, "body": body}
-
-
-def error(loc: List[Any], msg: str, kind: str) -> Dict[str, Any]:
-    """One error object in pydantic's key order."""
-    return {"loc": loc, "msg": msg, "type": kind}

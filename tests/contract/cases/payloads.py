@@ -3,8 +3,9 @@
 from typing import Any, Dict, List
 
 from exchange import Request
+from failure import LONE_SURROGATES, error, unprocessable
 
-from .case import LESSON_500, Case, error, post, unprocessable
+from .case import LESSON_500, Case, post
 
 # The lesson's own curl lines, byte for byte what curl sends.
 CURL_PREDICT = """{
@@ -196,9 +197,6 @@ SHAPES = {
     "same-text-twice": '{"texts":[{"text":"same"},{"text":"same"}]}',
 }
 
-LONE = "text must not contain lone surrogates"
-
-
 def at(index: int) -> List[Any]:
     """The location of one text."""
     return ["body", "texts", index, "text"]
@@ -216,7 +214,7 @@ def missing(index: int) -> Dict[str, Any]:
 
 def lone(index: int) -> Dict[str, Any]:
     """A text that no UTF-8 can hold."""
-    return error(at(index), LONE, "value_error.unicode")
+    return error(at(index), LONE_SURROGATES, "value_error.unicode")
 
 
 # name: body and the errors that Linnet gives where the lesson answers 500.
@@ -260,5 +258,5 @@ def cases() -> List[Case]:
     out += [post(f"coercion-{name}", "coercion", text(value)) for name, value in COERCIONS.items()]
     out += [post(f"shape-{name}", "validation", body) for name, body in SHAPES.items()]
     for name, (body, errors) in FAILURES.items():
-        out.append(post(f"failure-{name}", LESSON_500, body, linnet=unprocessable(*errors)))
+        out.append(post(f"failure-{name}", LESSON_500, body, linnet=unprocessable(errors)))
     return out
