@@ -194,17 +194,11 @@ def framing() -> List[Case]:
     ]
 
 
-def queries() -> List[Case]:
-    """`?top_k=` is Linnet's own, so the lesson ignores it; other queries on `/predict` mean nothing to both."""
-    out = [post(f"query-top-k-{k}", KNOWN_DIFFERENCE, RAW, target=f"/predict?top_k={k}") for k in ("1", "0", "x")]
-    out.append(post("query-other", "framing", RAW, target="/predict?k=1&texts=a"))
-    return out
-
-
-def get_bodies() -> List[Case]:
-    """A body on a GET is read and ignored."""
+def ignored() -> List[Case]:
+    """What the request carries and nobody looks at: other queries, and bodies where none is wanted."""
     headers = [HOST, JSON, ("Content-Length", "1")]
     return [
+        post("query-other", "framing", RAW, target="/predict?k=1&texts=a"),
         Case("get-with-body", "framing", Request("GET", "/", headers, b"{")),
         Case("get-args-with-body", "framing", Request("GET", "/args/alpha", headers, b"{")),
         Case("not-found-with-body", "framing", Request("POST", "/nope", headers, b"{")),
@@ -217,4 +211,4 @@ def cases() -> List[Case]:
     out = [post(f"encoding-{name}", "encoding", body) for name, body in ENCODINGS.items()]
     wanted = unprocessable([error(["body", "texts", 0, "text"], "field required", "value_error.missing")])
     out.append(post("failure-utf-16-missing", LESSON_500, '{"texts":[{}]}'.encode("utf-16"), linnet=wanted))
-    return [*out, *content_types(), *framing(), *queries(), *get_bodies()]
+    return [*out, *content_types(), *framing(), *ignored()]

@@ -11,6 +11,7 @@ JSON = ("Content-Type", "application/json")
 
 # Groups in which Linnet's answer differs from the lesson's on purpose. All other groups must be equal.
 LESSON_500 = "lesson-500"
+TOP_K = "top-k"
 KNOWN_DIFFERENCE = "known-difference"
 
 
