@@ -42,7 +42,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--url", required=True, help="Linnet's base URL")
     parser.add_argument("--count", type=int, default=1000, help="how many requests")
     parser.add_argument("--seed", type=int, default=None, help="default: a new one for each run")
-    parser.add_argument("--out", type=argparse.FileType("w", encoding="utf-8"), help="all differences, one JSON object a line")
+    parser.add_argument(
+        "--out", type=argparse.FileType("w", encoding="utf-8"), help="all differences, one JSON object a line"
+    )
     return parser.parse_args()
 
 
@@ -64,7 +66,9 @@ def main() -> int:
             if wrong <= SHOWN_CASES:
                 print(line[:SHOWN_CHARACTERS])
     shown = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
-    print(f"{arguments.count} requests in {time.monotonic() - started:.1f} s ({shown}), {wrong} with a different answer")
+    print(
+        f"{arguments.count} requests in {time.monotonic() - started:.1f} s ({shown}), {wrong} with a different answer"
+    )
     return 1 if wrong or not arguments.count else 0
 
 

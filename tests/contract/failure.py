@@ -44,7 +44,11 @@ def wanted_failure(body: bytes) -> Optional[Dict[str, Any]]:
         payload = json.loads(body)
     except json.JSONDecodeError as broken:
         # The lesson echoes the document, which it then cannot encode.
-        return unprocessable([error(["body", broken.pos], str(broken), "value_error")]) if has_lone_surrogate(broken.doc) else None
+        return (
+            unprocessable([error(["body", broken.pos], str(broken), "value_error")])
+            if has_lone_surrogate(broken.doc)
+            else None
+        )
     members = payload if isinstance(payload, dict) else dict(payload)
     errors = [found for index, item in enumerate(members["texts"]) if (found := text_error(index, item))]
     return unprocessable(errors) if errors else None

@@ -10,11 +10,12 @@ from cases.case import HOST
 from exchange import Request
 
 TOKENS = [
-    "{", "}", "[", "]", ":", ",", '"', "\\", "\\u", "\\ud83d", "\\ude00", "\\n", "\n", "\t", "\r", " ", "\x00", "\x1f", "\x7f",
-    "null", "true", "false", "NaN", "Infinity", "-Infinity", "-", "+", ".", "e", "E5", "0", "1", "01", "1e400", "é", "\u2028",
-    "\ufeff", "\U0001f600", '"texts"', '"text"', '"text":"a"', '""', "[]", "{}", '"__pydantic_self__"', "'", "/", "//",
+    "{", "}", "[", "]", ":", ",", '"', "\\", "\\u", "\\ud83d", "\\ude00", "\\n", "\n", "\t", "\r", " ", "\x00",
+    "\x1f", "\x7f", "null", "true", "false", "NaN", "Infinity", "-Infinity", "-", "+", ".", "e", "E5", "0", "1",
+    "01", "1e400", "é", "\u2028", "\ufeff", "\U0001f600", '"texts"', '"text"', '"text":"a"', '""', "[]", "{}",
+    '"__pydantic_self__"', "'", "/", "//",
 ]  # fmt: skip
-WORDS = "transfer learning graph images of text and the deploy pipeline vision İstanbul ΣΑΣ straße http://a.b c++ 图像".split()
+WORDS = "transfer learning graph images of text and the deploy pipeline vision İstanbul ΣΑΣ straße c++ 图像".split()
 WHITE_SPACE = ["", "", "", "", " ", "\n", "\t", "\r\n", "  "]
 CONTENT_TYPES = [
     "application/json; charset=utf-8", "application/vnd.api+json", "APPLICATION/JSON", "text/plain", "", "json",
@@ -22,14 +23,14 @@ CONTENT_TYPES = [
 ]  # fmt: skip
 ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 SEGMENTS = [
-    "args", "alpha", "performance", "predict", "", "", ".", "..", "%2F", "%0A", "%C3%A9", "%FF", "%", "%25", "%3F", "a+b",
-    "learning_rate", "nope", "_sa", "~", "|", "{}", "%61rgs", "a;b", "#",
+    "args", "alpha", "performance", "predict", "", "", ".", "..", "%2F", "%0A", "%C3%A9", "%FF", "%", "%25", "%3F",
+    "a+b", "learning_rate", "nope", "_sa", "~", "|", "{}", "%61rgs", "a;b",
 ]  # fmt: skip
 PATHS = ["/", "/performance", "/performance", "/args", "/args/alpha", "/args/%C3%A9x", "/args/%25", "/predict"]
 ENDINGS = ["", "", "", "", "/", "/", "//", "%0A", "/%0A", "%2F", "%0A/", "%", "%20/"]
 QUERIES = [
-    "filter=overall", "filter=class", "filter=", "filter", "filter=over+all", "filter=%6fverall", "x=1", "&", "=", "%FF",
-    "filter=nope", "é".encode().hex(), "a=%C3%A9", "#", "?", ";", "filter=slices", "%66ilter=overall",
+    "filter=overall", "filter=class", "filter=", "filter", "filter=over+all", "filter=%6fverall", "x=1", "&", "=",
+    "%FF", "filter=nope", "a+b=c", "a=%C3%A9", "?", ";", "filter=slices", "%66ilter=overall",
 ]  # fmt: skip
 METHODS = ["GET"] * 6 + ["POST", "PUT", "DELETE", "OPTIONS", "get"]
 
@@ -104,7 +105,9 @@ class Generator:
 
     def pair(self, key: str, value: str) -> str:
         """A key and its value as something that Python can unpack into two, or almost."""
-        return self.random.choice([f"[{key},{value}]"] * 6 + [f"[{key}]", f"[{value},{key}]", f"{{{key}:1,{value}:2}}", '"ab"'])
+        return self.random.choice(
+            [f"[{key},{value}]"] * 6 + [f"[{key}]", f"[{value},{key}]", f"{{{key}:1,{value}:2}}", '"ab"']
+        )
 
     def texts(self) -> str:
         """The list of items."""
@@ -169,13 +172,22 @@ class Generator:
         plain = f"{self.random.randrange(10**6)}.{self.random.randrange(10**12)}"
         exponent = f"{self.random.choice('eE')}{self.random.choice(['', '+', '-'])}{self.random.randrange(330)}"
         digits = self.random.randint(0, 25)
-        shown = json.dumps(number) if self.random.random() < 0.5 else f"{number:.{digits}e}".replace("nan", "NaN").replace("inf", "Infinity")
-        return self.random.choice([shown, plain, plain + exponent, "-" + plain + exponent, str(self.random.randrange(99)) + exponent])
+        shown = (
+            json.dumps(number)
+            if self.random.random() < 0.5
+            else f"{number:.{digits}e}".replace("nan", "NaN").replace("inf", "Infinity")
+        )
+        return self.random.choice(
+            [shown, plain, plain + exponent, "-" + plain + exponent, str(self.random.randrange(99)) + exponent]
+        )
 
     def string(self) -> str:
         """A JSON string: words, or any characters, written raw or escaped."""
         if self.random.random() < 0.5:
-            return json.dumps(" ".join(self.random.choices(WORDS, k=self.random.choice([0, *range(1, 20)]))), ensure_ascii=self.random.random() < 0.3)
+            return json.dumps(
+                " ".join(self.random.choices(WORDS, k=self.random.choice([0, *range(1, 20)]))),
+                ensure_ascii=self.random.random() < 0.3,
+            )
         return '"' + "".join(self.character() for _ in range(self.random.choice([0, *range(1, 20)]))) + '"'
 
     def character(self) -> str:

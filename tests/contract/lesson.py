@@ -22,7 +22,7 @@ LISTENING = re.compile(r"Uvicorn running on http://([\d.]+):(\d+)")
 
 @dataclass
 class Lesson:
-    """What the app needs: its Python, the fitted pipeline, the artifact with the two JSON files, imports of the pickle."""
+    """What the app needs: its Python, the fitted pipeline, the artifact with the two JSON files, import paths."""
 
     python: Path
     model: Path
@@ -35,7 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--python", type=Path, required=True, help="Python of the lesson's virtual environment")
     parser.add_argument("--model", type=Path, required=True, help="the fitted pipeline's joblib file")
     parser.add_argument("--artifact", type=Path, default=ARTIFACT, help="directory of args.json and performance.json")
-    parser.add_argument("--import-path", action="append", default=[], help="where the pickle's classes are, if elsewhere")
+    parser.add_argument(
+        "--import-path", action="append", default=[], help="where the pickle's classes are, if elsewhere"
+    )
 
 
 def from_arguments(arguments: Namespace) -> Lesson:

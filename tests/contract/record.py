@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 
 import lesson
 from cases import all_cases
-from cases.case import KNOWN_DIFFERENCE, LESSON_500, TOP_K, Case
+from cases.case import HEAD, KNOWN_DIFFERENCE, LESSON_500, TOP_K, Case
 from exchange import Response, exchange
 from failure import wanted_failure
 
@@ -23,8 +23,8 @@ def check_group(case: Case, response: Response) -> None:
     """Stop at a case that is in the wrong group, or whose wanted answer is not what the rule says."""
     if (response.status == 500) != (case.group == LESSON_500) and case.group not in (KNOWN_DIFFERENCE, TOP_K):
         raise SystemExit(f"case {case.name}: group {case.group}, but the lesson answered {response.status}")
-    if (case.linnet is not None) != (case.group in (LESSON_500, TOP_K)):
-        raise SystemExit(f"case {case.name}: Linnet's answer is named in {LESSON_500} and {TOP_K}, and only there")
+    if (case.linnet is not None) != (case.group in (LESSON_500, TOP_K, HEAD)):
+        raise SystemExit(f"case {case.name}: Linnet's answer is named in {LESSON_500}, {TOP_K}, {HEAD}, and only there")
     if case.group == LESSON_500 and case.linnet != wanted_failure(case.request.body):
         raise SystemExit(f"case {case.name}: the case and the rule disagree on Linnet's answer")
 
@@ -35,7 +35,12 @@ def record(address: Any) -> List[Dict[str, Any]]:
     for case in all_cases():
         response = exchange(address, case.request)
         check_group(case, response)
-        row = {"name": case.name, "group": case.group, "request": case.request.to_json(), "response": response.to_json()}
+        row = {
+            "name": case.name,
+            "group": case.group,
+            "request": case.request.to_json(),
+            "response": response.to_json(),
+        }
         if case.linnet is not None:
             row["linnet"] = case.linnet
         rows.append(row)
@@ -59,7 +64,8 @@ def main() -> int:
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     if arguments.check:
         before = arguments.out.read_text(encoding="utf-8").split("\n")[:-1]
-        differing = [row["name"] for row, line in zip(rows, lines) if line not in set(before)]
+        recorded = set(before)
+        differing = [row["name"] for row, line in zip(rows, lines, strict=True) if line not in recorded]
         if differing or len(before) != len(lines):
             print(f"differ: {differing}; {len(before)} recorded, {len(lines)} now", file=sys.stderr)
             return 1

@@ -1,4 +1,7 @@
-"""Tests of the contract's own tools: a judge that cannot say no is worth nothing. `python -m unittest test_contract`."""
+"""Tests of the contract's own tools: a judge that cannot say no is worth nothing.
+
+Run in this directory: `python3 -m unittest test_contract`.
+"""
 
 import threading
 import unittest
@@ -66,10 +69,18 @@ class Judge(unittest.TestCase):
         self.assertEqual(recorded_differences(row, Response(404, None, None, None, "")), [])
         self.assertTrue(recorded_differences(row, Response(500, None, None, None, "")))
 
+    def test_linnets_own_answer_goes_before_the_lessons(self) -> None:
+        other = Response(422, "application/json", None, None, "{}")
+        row = {"group": "top-k", "response": vars(GOOD), "linnet": vars(other)}
+        self.assertEqual(recorded_differences(row, other), [])
+        self.assertTrue(recorded_differences(row, GOOD))
+
 
 class Exchange(unittest.TestCase):
     def test_only_the_envelopes_timestamp_and_the_own_address_are_replaced(self) -> None:
-        envelope = '{"message":"OK","method":"GET","status-code":200,"timestamp":"%s","url":"http://%s/","data":{"%s":1}}'
+        envelope = (
+            '{"message":"OK","method":"GET","status-code":200,"timestamp":"%s","url":"http://%s/","data":{"%s":1}}'
+        )
         stamp = "2022-05-25T12:23:34.381614"
         for given in (stamp, stamp[:19]):
             with answering(200, (envelope % (given, "a", stamp)).encode()) as address:
@@ -89,7 +100,7 @@ class Recorded(unittest.TestCase):
     def test_the_recorded_requests_are_the_cases(self) -> None:
         rows, cases = read_rows(RECORDED), all_cases()
         self.assertEqual([row["name"] for row in rows], [case.name for case in cases])
-        for row, case in zip(rows, cases):
+        for row, case in zip(rows, cases, strict=True):
             self.assertEqual(Request.from_json(row["request"]).wire(), case.request.wire(), case.name)
             self.assertEqual(row["group"], case.group)
             self.assertEqual(row.get("linnet"), case.linnet)

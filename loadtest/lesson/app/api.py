@@ -99,4 +99,5 @@ def _predict(request: Request, payload: PredictPayload) -> Dict:
     """Predict tags for a list of texts."""
     texts = [item.text for item in payload.texts]
     tags = artifacts["pipeline"].predict(texts).tolist()
-    return ok({"predictions": [{"input_text": t, "predicted_tag": tag} for t, tag in zip(texts, tags)]})
+    predictions = [{"input_text": text, "predicted_tag": tag} for text, tag in zip(texts, tags, strict=True)]
+    return ok({"predictions": predictions})

@@ -80,7 +80,7 @@ CONTENT_TYPES = {
     "charset": "application/json; charset=utf-8",
     "charset-no-space": "application/json;charset=UTF-8",
     "charset-ignored": "application/json; charset=utf-16",
-    "parameter": "application/json; version=1; q=\"a;b\"",
+    "parameter": 'application/json; version=1; q="a;b"',
     "trailing-semicolon": "application/json;",
     "space-before-semicolon": "application/json ;x",
     "tab": "\tapplication/json\t",
@@ -125,7 +125,9 @@ CONTENT_TYPES = {
 
 def content_types() -> List[Case]:
     """Which content types are read as JSON."""
-    out = [post(f"type-{name}", "content-type", RAW, (("Content-Type", value),)) for name, value in CONTENT_TYPES.items()]
+    out = [
+        post(f"type-{name}", "content-type", RAW, (("Content-Type", value),)) for name, value in CONTENT_TYPES.items()
+    ]
     plain = ("Content-Type", "text/plain")
     out += [
         post("type-none", "content-type", RAW, ()),

@@ -16,7 +16,7 @@ BROKEN = {
     "value-white-space": " \n ",
     "value-word": "texts",
     "value-single-quotes": "{'texts':[]}",
-    "value-single-quoted": '{"texts":\'a\'}',
+    "value-single-quoted": "{\"texts\":'a'}",
     "value-missing": '{"texts":}',
     "value-missing-end": '{"texts":',
     "value-missing-space-end": '{"texts": \n',
@@ -85,7 +85,7 @@ BROKEN = {
     "name-null": "{null:1}",
     "name-nested": '{"texts":[{text:"a"}]}',
     "name-close-list": "{]",
-    "name-single-quotes-second": '{"a":1,\'b\':2}',
+    "name-single-quotes-second": "{\"a\":1,'b':2}",
     # Expecting ':' delimiter
     "colon-missing": '{"texts" [1]}',
     "colon-end": '{"texts"',
@@ -118,7 +118,7 @@ BROKEN = {
     "extra-lines": "{}\n{}\n",
     "extra-after-string": '"a""b"',
     "extra-nul": "{}\x00\x00\x00",
-    "extra-nul-character": "{\"a\":1}\x00",
+    "extra-nul-character": '{"a":1}\x00',
     "extra-form-feed": "{}\x0c",
     "extra-no-break-space": "{}\u00a0",
     # Unterminated string starting at
@@ -142,7 +142,7 @@ BROKEN = {
     "control-at-start": '["\x01',
     # Invalid \escape
     "escape-x": '{"a":"\\x41"}',
-    "escape-quote": "{\"a\":\"it\\'s\"}",
+    "escape-quote": '{"a":"it\\\'s"}',
     "escape-upper-n": '{"a":"\\N"}',
     "escape-upper-u": '{"a":"\\U0041"}',
     "escape-space": '{"a":"b\\ c"}',

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 from exchange import Request
 
@@ -12,6 +12,7 @@ JSON = ("Content-Type", "application/json")
 # Groups in which Linnet's answer differs from the lesson's on purpose. All other groups must be equal.
 LESSON_500 = "lesson-500"
 TOP_K = "top-k"
+HEAD = "head"
 KNOWN_DIFFERENCE = "known-difference"
 
 
@@ -44,4 +45,3 @@ def post(
     raw = body.encode("utf-8") if isinstance(body, str) else body
     all_headers = [HOST, *headers, ("Content-Length", str(len(raw)))]
     return Case(name, group, Request("POST", target, all_headers, raw), linnet)
-

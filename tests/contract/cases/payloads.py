@@ -191,11 +191,12 @@ SHAPES = {
     "several-empty": '{"texts":[{"text":""},{"text":"a"},{"text":""}]}',
     "several-kinds": '{"texts":[null,5,"ab",[],{"text":""},{"text":[]},{"text":{}},{"text":"fine"},[[1,2]]]}',
     "several-and-null-text": '{"texts":[{"text":null},{"text":""},{}]}',
-    "many-texts": '{"texts":[' + ",".join('{"text":"text %d"}' % i for i in range(100)) + "]}",
+    "many-texts": '{"texts":[' + ",".join(f'{{"text":"text {i}"}}' for i in range(100)) + "]}",
     "many-errors": '{"texts":[' + ",".join('{"text":""}' for _ in range(20)) + "]}",
     "white-space": ' \t\r\n{ "texts" :\n[ {\t"text"\r: "a" } ] } \n',
     "same-text-twice": '{"texts":[{"text":"same"},{"text":"same"}]}',
 }
+
 
 def at(index: int) -> List[Any]:
     """The location of one text."""

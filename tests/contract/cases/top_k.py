@@ -17,7 +17,8 @@ BELOW_ONE: Dict[str, Any] = {
     "ctx": {"limit_value": 1},
 }
 
-# name: the query. Python's int() takes signs, leading zeros, single underscores, white space around, any decimal digits.
+# name: the query. Python's int() takes signs, leading zeros, single underscores, white space around it and any
+# decimal digits.
 REFUSED = {
     "word": ("top_k=x", NOT_AN_INTEGER),
     "empty": ("top_k=", NOT_AN_INTEGER),
