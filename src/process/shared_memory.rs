@@ -18,10 +18,8 @@ pub fn memory_file(name: &str) -> io::Result<OwnedFd> {
 
 /// Seals a memory file: from now on nobody can write, grow, shrink or unseal it.
 pub fn seal(file: BorrowedFd<'_>) -> io::Result<()> {
-    let seals = SealFlag::F_SEAL_WRITE
-        | SealFlag::F_SEAL_SHRINK
-        | SealFlag::F_SEAL_GROW
-        | SealFlag::F_SEAL_SEAL;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
     fcntl(file, FcntlArg::F_ADD_SEALS(seals))?;
     Ok(())
 }

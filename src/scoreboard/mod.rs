@@ -313,9 +313,8 @@ mod tests {
     use super::*;
 
     fn answers(board: Scoreboard) -> u64 {
-        let count = |c: &Counters| -> u64 {
-            c.requests.iter().flatten().map(|n| n.load(Ordering::Relaxed)).sum()
-        };
+        let count =
+            |c: &Counters| -> u64 { c.requests.iter().flatten().map(|n| n.load(Ordering::Relaxed)).sum() };
         board.read_totals(|retired, seats| {
             count(retired) + seats.iter().map(|s| count(&s.counters)).sum::<u64>()
         })

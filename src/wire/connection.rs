@@ -124,8 +124,7 @@ impl Server {
             let quiet = accepted.replace(self.shared.next_id.get()) == Some(self.shared.next_id.get());
             let settled = queue == Queue::Leave || (quiet && now.duration_since(began) >= SETTLE);
             let open = self.shared.open.borrow().len();
-            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS
-            {
+            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS {
                 return open;
             }
             sleep(SWEEP).await;

@@ -175,11 +175,7 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Read for Io<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Write for Io<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.activity.blocked.set(result.is_pending());
         result
