@@ -1,0 +1,166 @@
+//! What the core hears ([`Event`]) and what it wants done ([`Action`]).
+
+use std::fmt;
+use std::time::Duration;
+
+use linnet::process::channel::Order;
+
+use super::notice::Notice;
+
+/// One worker process, from before its fork to after its end. Never used twice, unlike a pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ChildId(pub(crate) u64);
+
+/// A model image and the settings that go with it; each reload makes the next one.
+pub(crate) type Generation = u32;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// By itself, with this status.
+    Status(i32),
+    /// By a signal.
+    Signal(&'static str),
+    /// It could not be forked.
+    NeverRan,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Signal(signal) => write!(f, "{signal}"),
+            Self::NeverRan => write!(f, "never ran"),
+        }
+    }
+}
+
+/// What an operator asks for, by signal now; a control socket asks for the same things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// TERM: drain, then stop. A second one is fast.
+    Stop,
+    /// INT, QUIT: stop now.
+    StopFast,
+    /// HUP: load the model again and roll the workers.
+    Reload,
+    /// TTIN: one worker more.
+    ScaleUp,
+    /// TTOU: one worker fewer.
+    ScaleDown,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The settings are checked: begin.
+    Start,
+    /// The loader has left a sealed image.
+    Loaded(Generation),
+    /// The loader is gone without one.
+    LoadFailed(Generation, String),
+    /// All sockets are bound, to these addresses.
+    Bound(Vec<String>),
+    /// An address cannot be bound.
+    BindFailed(String),
+    /// A worker has been forked.
+    Forked(ChildId, i32),
+    /// A worker cannot be forked.
+    ForkFailed(ChildId, String),
+    /// A worker has proven itself.
+    Ready(ChildId),
+    /// A worker says why it cannot start; its end follows.
+    Refused(ChildId, String),
+    /// A worker is gone, and reaped.
+    Exited(ChildId, Exit),
+    /// An operator asks for something.
+    Command(Command),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the scoreboard should say about the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FleetState {
+    /// Send requests here?
+    pub(crate) ready: bool,
+    /// Asked to stop?
+    pub(crate) draining: bool,
+    /// Workers that serve.
+    pub(crate) ready_workers: usize,
+    /// Workers that should.
+    pub(crate) wanted_workers: usize,
+    /// Slots whose workers keep dying.
+    pub(crate) failing_slots: usize,
+    /// Generation of new workers.
+    pub(crate) generation: Generation,
+    /// Unwanted deaths so far.
+    pub(crate) deaths: u64,
+}
+
+/// What is to be done, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Start a loader that makes this generation's image.
+    Load(Generation),
+    /// End the loader.
+    StopLoader,
+    /// Forget an image that no worker will be started with.
+    Discard(Generation),
+    /// Bind all sockets.
+    Bind,
+    /// Fork a worker.
+    Fork {
+        /// Its name from now on.
+        child: ChildId,
+        /// Whose listeners it serves.
+        slot: usize,
+        /// Its place on the scoreboard.
+        seat: usize,
+        /// What it serves.
+        generation: Generation,
+    },
+    /// Let a slot's sockets listen.
+    Listen(usize),
+    /// Give a worker an order.
+    Tell(ChildId, Order),
+    /// SIGKILL.
+    Kill(ChildId),
+    /// Lead new connections to these slots alone.
+    Steer(Vec<usize>),
+    /// Lead new connections nowhere.
+    IgnoreNewConnections,
+    /// Write the fleet's state to the scoreboard.
+    Publish(FleetState),
+    /// Write a line to the log.
+    Log(Notice),
+    /// The last action: end with success or not.
+    Exit {
+        /// Whether the start failed.
+        failed: bool,
+    },
+}
+
+/// What the core goes by: settings, and the bounds that are not settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Workers at the start.
+    pub(crate) workers: usize,
+    /// Slots that exist.
+    pub(crate) max_workers: usize,
+    /// From TERM to the retirement of the workers.
+    pub(crate) drain_delay: Duration,
+    /// How long a worker may take to retire.
+    pub(crate) graceful_timeout: Duration,
+    /// How long a worker (or the loader) may take to become ready.
+    pub(crate) boot_timeout: Duration,
+    /// Where random delays come from.
+    pub(crate) seed: u64,
+}
+
+/// A worker ends its connections itself at `graceful_timeout`, and answers what it finds then; this much later
+/// it is killed.
+pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
+
+/// After a fast stop: how long a worker may take to exit before it is killed.
+pub(crate) const FAST_GRACE: Duration = Duration::from_secs(1);

@@ -1,0 +1,100 @@
+//! A slot: the listeners with one number, and the one or two workers that serve them.
+
+use std::time::Duration;
+
+use linnet::scoreboard::SEATS_PER_SLOT;
+
+use super::backoff::Backoff;
+use super::protocol::{ChildId, Generation};
+
+/// Where a worker is in its life. Times are deadlines, on the core's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Forked (or about to be); killed at `until`.
+    Booting { until: Duration },
+    /// Proven and serving.
+    Ready { since: Duration },
+    /// Asked to finish; killed at `until`.
+    Retiring { until: Duration, successor: bool },
+    /// Told to exit now; killed at `until`.
+    Quitting { until: Duration },
+    /// Killed while booting, or when it would not go; only its end is awaited.
+    Killed { while_booting: bool },
+}
+
+impl Stage {
+    /// When this stage must be over.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match *self {
+            Self::Booting { until } | Self::Retiring { until, .. } | Self::Quitting { until } => Some(until),
+            Self::Ready { .. } | Self::Killed { .. } => None,
+        }
+    }
+}
+
+/// One worker, as the core knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Worker {
+    /// Its name.
+    pub(crate) id: ChildId,
+    /// Its process, 0 until forked.
+    pub(crate) pid: i32,
+    /// Its place on the scoreboard.
+    pub(crate) seat: usize,
+    /// What it serves.
+    pub(crate) generation: Generation,
+    /// Where it is in its life.
+    pub(crate) stage: Stage,
+    /// What it said about why it cannot start.
+    pub(crate) refusal: Option<String>,
+}
+
+impl Worker {
+    /// Whether it serves.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready { .. })
+    }
+
+    /// Whether it is on its way to serve.
+    pub(crate) fn is_booting(&self) -> bool {
+        matches!(self.stage, Stage::Booting { .. })
+    }
+
+    /// Whether it has been asked to finish, because a successor is there.
+    pub(crate) fn hands_over(&self) -> bool {
+        matches!(self.stage, Stage::Retiring { successor: true, .. })
+    }
+}
+
+/// One slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    /// Its workers: at most one that boots, one that is ready, and two in all.
+    pub(crate) workers: Vec<Worker>,
+    /// Its sockets listen (from its first ready worker on, for ever).
+    pub(crate) listening: bool,
+    /// In the drain: its queue has been emptied, or cannot be.
+    pub(crate) drained: bool,
+    /// Unwanted deaths.
+    pub(crate) backoff: Backoff,
+    /// No new worker before this time.
+    pub(crate) not_before: Duration,
+}
+
+impl Slot {
+    /// Whether a worker serves this slot.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.workers.iter().any(Worker::is_ready)
+    }
+
+    /// Whether a worker serves this slot or is about to.
+    pub(crate) fn is_manned(&self) -> bool {
+        self.workers.iter().any(|w| w.is_ready() || w.is_booting())
+    }
+
+    /// The seat for another worker of slot `number`, if there is room for one.
+    pub(crate) fn free_seat(&self, number: usize) -> Option<usize> {
+        let first = number * SEATS_PER_SLOT;
+        (first..first + SEATS_PER_SLOT).find(|seat| self.workers.iter().all(|w| w.seat != *seat))
+    }
+}

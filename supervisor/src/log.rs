@@ -1,0 +1,61 @@
+//! The log: plain lines on standard error, one per event.
+
+use tracing::Level;
+use tracing::{debug, error, info, warn};
+
+use crate::fleet::Notice;
+
+/// Starts logging. Workers inherit it.
+pub(crate) fn start(level: Level) {
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Words one notice.
+pub(crate) fn write(notice: &Notice) {
+    match notice {
+        Notice::Listening(addresses) => {
+            for address in addresses {
+                info!("listening on {address}");
+            }
+        }
+        Notice::FleetReady { workers } => info!(workers, "fleet ready"),
+        Notice::WorkerReady { slot, pid, generation } => info!(slot, pid, generation, "worker ready"),
+        Notice::WorkerRetiring { slot, pid } => info!(slot, pid, "worker retiring"),
+        Notice::WorkerRetired { slot, pid, exit } => info!(slot, pid, %exit, "worker gone"),
+        Notice::WorkerKilled { slot, pid, why } => warn!(slot, pid, "worker killed: {why}"),
+        Notice::WorkerDied { slot, pid, exit, reason, respawn_in } => {
+            error!(slot, pid, %exit, ?respawn_in, "worker died: {reason}");
+        }
+        Notice::WorkerDiedAgain { slot, pid, exit, reason, respawn_in } => {
+            debug!(slot, pid, %exit, ?respawn_in, "worker died: {reason}");
+        }
+        Notice::SlotFailing { slot, deaths } => {
+            error!(
+                slot,
+                deaths, "workers of this slot keep dying: backing off, its next deaths are not logged"
+            );
+        }
+        Notice::SlotRecovered { slot } => info!(slot, "slot recovered"),
+        Notice::Draining { delay } => {
+            info!(?delay, "draining: readiness is off, everything is answered still")
+        }
+        Notice::Retiring { timeout } => info!(?timeout, "draining: workers finish"),
+        Notice::StoppingFast => info!("stopping now"),
+        Notice::Stopped => info!("stopped"),
+        Notice::StartFailed { reason } => error!("cannot start: {reason}"),
+        Notice::Reloading { generation } => info!(generation, "reloading"),
+        Notice::Reloaded { generation } => info!(generation, "reloaded"),
+        Notice::ReloadFailed { generation, reason } => {
+            error!(generation, "reload failed, the old generation stays: {reason}");
+        }
+        Notice::Scaled { workers } => info!(workers, "scaled"),
+        Notice::ScaleRefused { workers, max_workers } => {
+            warn!(workers, max_workers, "cannot scale beyond 1 to max_workers");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The one door to the operating system. Decides nothing.
+
+pub(crate) mod child;
+pub(crate) mod signals;
+pub(crate) mod timer;
+pub(crate) mod wait;

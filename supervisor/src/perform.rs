@@ -1,0 +1,260 @@
+//! Performs the core's actions, and decides nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+
+use linnet::config::Settings;
+use linnet::process::channel::{FAILED, MAX_REASON, Order, READY};
+use linnet::process::shared_memory::map_scoreboard;
+use linnet::process::worker::{self, Worker};
+use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
+
+use crate::fleet::{Action, ChildId, Event, FleetState, Generation};
+use crate::loader::Loader;
+use crate::log;
+use crate::os::child::{self, Child, reap_strangers};
+use crate::sockets::Sockets;
+
+/// A running worker, as the operating system knows it.
+struct Running {
+    id: ChildId,
+    seat: usize,
+    child: Child,
+    channel: UnixStream,
+    said: Vec<u8>,
+}
+
+/// The things that actions act on.
+pub(crate) struct Performer {
+    settings: Settings,
+    scoreboard: Scoreboard,
+    sockets: Option<Sockets>,
+    images: BTreeMap<Generation, OwnedFd>,
+    loader: Option<Loader>,
+    running: Vec<Running>,
+    /// What performing brought about; taken by the loop.
+    events: VecDeque<Event>,
+    /// Set by the last action of all.
+    exit: Option<bool>,
+    steering_works: bool,
+}
+
+impl Performer {
+    /// A performer with nothing but a scoreboard.
+    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+        let scoreboard = map_scoreboard(settings.max_workers * SEATS_PER_SLOT)?;
+        Ok(Self {
+            settings,
+            scoreboard,
+            sockets: None,
+            images: BTreeMap::new(),
+            loader: None,
+            running: Vec::new(),
+            events: VecDeque::new(),
+            exit: None,
+            steering_works: true,
+        })
+    }
+
+    /// Performs one action.
+    pub(crate) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Load(generation) => self.load(generation),
+            Action::StopLoader => self.loader.iter().for_each(Loader::kill),
+            Action::Discard(generation) => drop(self.images.remove(&generation)),
+            Action::Bind => self.bind(),
+            Action::Fork { child, slot, seat, generation } => self.fork(child, slot, seat, generation),
+            Action::Listen(slot) => {
+                if let Some(sockets) = &mut self.sockets
+                    && let Err(error) = sockets.listen(slot)
+                {
+                    tracing::error!(slot, %error, "cannot listen");
+                }
+            }
+            Action::Tell(child, order) => self.tell(child, order),
+            Action::Kill(child) => self.find(child).into_iter().for_each(|running| running.child.kill()),
+            Action::Steer(slots) => self.steer(&slots),
+            Action::IgnoreNewConnections => {
+                if let Some(Err(error)) = self.sockets.as_mut().map(Sockets::ignore_new_connections) {
+                    tracing::warn!(%error, "connections that come during the drain may be reset");
+                }
+            }
+            Action::Publish(state) => publish(self.scoreboard, state),
+            Action::Log(notice) => log::write(&notice),
+            Action::Exit { failed } => {
+                if let Some(sockets) = &mut self.sockets {
+                    sockets.remove_files();
+                }
+                self.exit = Some(failed);
+            }
+        }
+    }
+
+    /// What performing has brought about since the last call.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether all is over, and then whether the start failed.
+    pub(crate) fn exit(&self) -> Option<bool> {
+        self.exit
+    }
+
+    /// All descriptors that tell about children.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let workers = self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]);
+        workers.chain(self.loader.iter().map(Loader::pidfd)).collect()
+    }
+
+    /// Takes in what children have said, and which of them have ended. Cheap enough to look at them all.
+    pub(crate) fn collect(&mut self) {
+        for running in &mut self.running {
+            running.listen_to(&mut self.events);
+        }
+        let ended = |running: &mut Running| running.child.try_wait().map(|exit| (running.id, exit));
+        let mut exits = Vec::new();
+        self.running.retain_mut(|running| match ended(running) {
+            Some(exit) => {
+                // Its last words may have come just now.
+                running.listen_to(&mut self.events);
+                self.scoreboard.retire_seat(running.seat);
+                exits.push(exit);
+                false
+            }
+            None => true,
+        });
+        self.events.extend(exits.into_iter().map(|(id, exit)| Event::Exited(id, exit)));
+        self.collect_loader();
+        let known: Vec<_> =
+            self.running.iter().map(|r| r.child.pid()).chain(self.loader.iter().map(Loader::pid)).collect();
+        reap_strangers(&known);
+    }
+
+    fn collect_loader(&mut self) {
+        let Some(exit) = self.loader.as_ref().and_then(Loader::try_wait) else { return };
+        let Some(loader) = self.loader.take() else { return };
+        let generation = loader.generation();
+        self.events.push_back(match loader.result(exit) {
+            Ok(image) => {
+                self.images.insert(generation, image);
+                Event::Loaded(generation)
+            }
+            Err(reason) => Event::LoadFailed(generation, reason),
+        });
+    }
+
+    fn load(&mut self, generation: Generation) {
+        match Loader::start(generation, &self.settings.model) {
+            Ok(loader) => self.loader = Some(loader),
+            Err(error) => {
+                let reason = format!("cannot start the model loader: {error}");
+                self.events.push_back(Event::LoadFailed(generation, reason));
+            }
+        }
+    }
+
+    fn bind(&mut self) {
+        let Settings { bind, max_workers, backlog, .. } = &self.settings;
+        self.events.push_back(match Sockets::bind(bind, *max_workers, *backlog) {
+            Ok(sockets) => {
+                let addresses = sockets.addresses();
+                self.sockets = Some(sockets);
+                Event::Bound(addresses)
+            }
+            Err(error) => Event::BindFailed(error.to_string()),
+        });
+    }
+
+    fn fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) {
+        let event = match self.try_fork(id, slot, seat, generation) {
+            Ok(pid) => Event::Forked(id, pid),
+            Err(error) => Event::ForkFailed(id, error.to_string()),
+        };
+        self.events.push_back(event);
+    }
+
+    fn try_fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) -> io::Result<i32> {
+        let image = self.images.get(&generation).ok_or_else(|| io::Error::other("no such model image"))?;
+        let image = image.try_clone()?;
+        let sockets = match &self.sockets {
+            Some(sockets) => sockets.of_slot(slot)?,
+            None => Vec::new(),
+        };
+        let (channel, theirs) = UnixStream::pair()?;
+        channel.set_nonblocking(true)?;
+        let mut keep = vec![image.as_raw_fd(), theirs.as_raw_fd()];
+        keep.extend(sockets.iter().map(AsRawFd::as_raw_fd));
+        self.scoreboard.seats()[seat].occupy(generation);
+        let worker = Worker {
+            slot_number: slot,
+            settings: self.settings.clone(),
+            image,
+            sockets,
+            slot: self.scoreboard.handle(seat),
+            channel: theirs,
+        };
+        let child = child::spawn(&keep, || worker::run(worker))?;
+        let pid = child.pid();
+        self.running.push(Running { id, seat, child, channel, said: Vec::new() });
+        Ok(pid)
+    }
+
+    fn tell(&mut self, child: ChildId, order: Order) {
+        if let Some(running) = self.find(child) {
+            // One byte into an empty buffer never blocks; a worker that is gone will be reaped.
+            let _ = running.channel.write(&[order.to_byte()]);
+        }
+    }
+
+    fn steer(&mut self, slots: &[usize]) {
+        let Some(sockets) = &self.sockets else { return };
+        if !self.steering_works {
+            return;
+        }
+        if let Err(error) = sockets.steer(slots) {
+            self.steering_works = false;
+            tracing::warn!(
+                %error,
+                "cannot steer connections: the kernel spreads them over all slots, so those of a slot without \
+                 a worker wait for its next one"
+            );
+        }
+    }
+
+    fn find(&mut self, child: ChildId) -> Option<&mut Running> {
+        self.running.iter_mut().find(|running| running.id == child)
+    }
+}
+
+impl Running {
+    /// Takes in what the worker has said since.
+    fn listen_to(&mut self, events: &mut VecDeque<Event>) {
+        let mut chunk = [0; 512];
+        while let Ok(count @ 1..) = self.channel.read(&mut chunk) {
+            let room = (MAX_REASON + 1).saturating_sub(self.said.len());
+            self.said.extend_from_slice(&chunk[..count.min(room)]);
+        }
+        if self.said.first() == Some(&READY) {
+            self.said.remove(0);
+            events.push_back(Event::Ready(self.id));
+        }
+        if let Some((&FAILED, reason)) = self.said.split_first() {
+            events.push_back(Event::Refused(self.id, String::from_utf8_lossy(reason).into_owned()));
+        }
+    }
+}
+
+fn publish(scoreboard: Scoreboard, state: FleetState) {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let fleet = scoreboard.fleet();
+    fleet.ready.store(u32::from(state.ready), Ordering::Release);
+    fleet.draining.store(u32::from(state.draining), Ordering::Release);
+    fleet.ready_workers.store(count(state.ready_workers), Ordering::Relaxed);
+    fleet.wanted_workers.store(count(state.wanted_workers), Ordering::Relaxed);
+    fleet.failing_slots.store(count(state.failing_slots), Ordering::Relaxed);
+    fleet.generation.store(state.generation, Ordering::Relaxed);
+    fleet.respawns.store(state.deaths, Ordering::Relaxed);
+}
