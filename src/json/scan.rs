@@ -247,12 +247,12 @@ impl Scanner<'_> {
 
     fn fault(&self, message: &'static str, offset: usize) -> Fault {
         let before = &self.text[..offset];
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let mut lines = before.rsplit(|&byte| byte == b'\n');
         Fault::Syntax(SyntaxError {
             message,
             position: code_points(before),
-            line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
-            column: 1 + code_points(&before[line_start..]),
+            column: 1 + lines.next().map_or(0, code_points),
+            line: 1 + lines.count(),
         })
     }
 }
