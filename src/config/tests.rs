@@ -31,12 +31,12 @@ fn shipped_by_the_table() -> String {
         let mut also: Vec<&str> = setting.flag.into_iter().collect();
         also.extend(setting.platform);
         write!(file, "\n# {}\n", setting.help.replace('\n', "\n# ")).unwrap();
-        write!(file, "#   allowed   {}\n#   unit      {}\n", setting.allowed(), setting.unit).unwrap();
-        write!(file, "#   reload    {}\n", setting.mark.name()).unwrap();
+        writeln!(file, "#   allowed   {}\n#   unit      {}", setting.allowed(), setting.unit).unwrap();
+        writeln!(file, "#   reload    {}", setting.mark.name()).unwrap();
         if !also.is_empty() {
-            write!(file, "#   also      {}\n", also.join(", ")).unwrap();
+            writeln!(file, "#   also      {}", also.join(", ")).unwrap();
         }
-        write!(file, "#{} = {}\n", setting.key, setting.default).unwrap();
+        writeln!(file, "#{} = {}", setting.key, setting.default).unwrap();
     }
     file
 }
