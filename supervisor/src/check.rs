@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use linnet::model::{self, ModelError};
+use linnet::model::{self, Model, ModelError};
 
 use crate::cli::CheckArgs;
 
@@ -42,7 +42,9 @@ pub(crate) fn run(args: CheckArgs, out: &mut impl Write, err: &mut impl Write) -
 /// Loads the model as a start would, probe texts included; in one line, what it is.
 fn describe(directory: &Path) -> Result<String, ModelError> {
     let image = model::build_image(directory)?;
-    Ok(format!("{}, {} bytes in memory", directory.display(), image.len()))
+    let model = Model::from_image(image.as_bytes()).map_err(|defect| defect.of(directory))?;
+    let (features, classes) = (model.features(), model.classes().len());
+    Ok(format!("{} {}, {features} features, {classes} classes", model.name(), model.version()))
 }
 
 fn say(err: &mut impl Write, line: &str) {

@@ -1,12 +1,12 @@
 //! `linnet predict`: one JSON object a line in, one a line out, in order.
 //!
-//! [`run`] is the frame: lines, errors, the order. What a prediction is comes in as a function.
+//! [`run`] is the frame (lines, errors, the order); what a prediction is comes in as a function, [`Predictor`].
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use linnet::model::{self, ModelError};
+use linnet::model::{self, Model, Scratch};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::cli::PredictArgs;
@@ -30,11 +30,7 @@ pub(crate) struct Summary {
 /// or if reading or writing failed.
 pub(crate) fn command(args: &PredictArgs) -> ExitCode {
     let mut errors = io::stderr();
-    let done = predictor(&args.model).map_err(|error| error.to_string()).and_then(|predict| {
-        run(io::stdin().lock(), io::stdout().lock(), &mut errors, predict)
-            .map_err(|error| format!("linnet predict: {error}"))
-    });
-    match done {
+    match predict_all(&args.model, &mut errors) {
         Ok(Summary { bad: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(reason) => {
@@ -44,11 +40,53 @@ pub(crate) fn command(args: &PredictArgs) -> ExitCode {
     }
 }
 
-/// A function that appends the prediction for a text, as one JSON object, by the model in `directory`.
-fn predictor(directory: &Path) -> Result<impl FnMut(&str, &mut Vec<u8>) + use<>, ModelError> {
-    let _image = model::build_image(directory)?;
-    let reason = format!("{}: offline prediction is not built yet", directory.display());
-    Err::<fn(&str, &mut Vec<u8>), _>(ModelError(reason))
+fn predict_all(directory: &Path, errors: &mut impl Write) -> Result<Summary, String> {
+    let image = model::build_image(directory).map_err(|error| error.to_string())?;
+    let model = Model::from_image(image.as_bytes()).map_err(|defect| defect.of(directory).to_string())?;
+    let mut predictor = Predictor::new(&model);
+    let predict = |text: &str, answer: &mut Vec<u8>| predictor.append(text, answer);
+    run(io::stdin().lock(), io::stdout().lock(), errors, predict).map_err(|e| format!("linnet predict: {e}"))
+}
+
+/// Writes predictions of one model, with buffers that it keeps.
+struct Predictor<'m> {
+    model: &'m Model<'m>,
+    scratch: Scratch,
+    probabilities: Vec<f64>,
+    /// `str(label)` of each class as a JSON string: the keys of `scores` and `probabilities`.
+    keys: Vec<String>,
+}
+
+impl<'m> Predictor<'m> {
+    fn new(model: &'m Model<'m>) -> Self {
+        let keys =
+            model.classes().iter().map(|label| serde_json::Value::from(label.text.as_str()).to_string());
+        Self { model, scratch: model.scratch(), probabilities: Vec::new(), keys: keys.collect() }
+    }
+
+    /// Appends `{"label": …, "scores": {…}, "probabilities": {…}}` for `text`.
+    fn append(&mut self, text: &str, answer: &mut Vec<u8>) {
+        let decision = self.model.decision(text, &mut self.scratch);
+        answer.extend_from_slice(b"{\"label\": ");
+        answer.extend_from_slice(self.model.classes()[self.model.predicted_class(decision)].json.as_bytes());
+        // A binary model has one decision value: that of its positive class, which is the last.
+        append_object("scores", &self.keys[self.keys.len() - decision.len()..], decision, answer);
+        if let Some(kind) = self.model.probability() {
+            kind.probabilities(decision, &mut self.probabilities);
+            append_object("probabilities", &self.keys, &self.probabilities, answer);
+        }
+        answer.push(b'}');
+    }
+}
+
+/// Appends `, "name": {key: value, …}`; a value that is not finite is `null`.
+fn append_object(name: &str, keys: &[String], values: &[f64], answer: &mut Vec<u8>) {
+    answer.extend_from_slice(format!(", \"{name}\": {{").as_bytes());
+    for (at, (key, value)) in keys.iter().zip(values).enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        answer.extend_from_slice(format!("{separator}{key}: {}", serde_json::Value::from(*value)).as_bytes());
+    }
+    answer.push(b'}');
 }
 
 /// Answers each line of `input` on `output`: with what `predict` appends (one JSON object, no line end) for its text,
@@ -92,7 +130,8 @@ fn run_limited(
                 summary.bad += 1;
                 // A closed standard error must not end the work.
                 let _ = writeln!(errors, "line {}: {reason}", summary.lines);
-                answer.extend_from_slice(serde_json::json!({ "error": reason }).to_string().as_bytes());
+                let reason = serde_json::Value::from(reason);
+                answer.extend_from_slice(format!("{{\"error\": {reason}}}").as_bytes());
             }
         }
         answer.push(b'\n');
