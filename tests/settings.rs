@@ -87,7 +87,7 @@ const GOOD: &[Good] = &[
     // What Kubernetes sets for a service called linnet is no setting.
     (
         "",
-        &[("LINNET_PORT", "tcp://10.0.0.1:80"), ("LINNET_SERVICE_HOST", "10.0.0.1")],
+        &[("LINNET_PORT", "tcp://10.0.0.1:80"), ("LINNET_SERVICE_HOST", "10.0.0.1"), ("LINNET_BIN", "x")],
         &[],
         &["backlog = 2048 # default"],
     ),

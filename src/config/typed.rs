@@ -142,7 +142,8 @@ fn from_file(file: &ConfigFile, typed: &mut Vec<Typed>, problems: &mut Vec<Probl
 }
 
 /// Variables named `LINNET_…` that are no setting's are left alone unless they look like a slip of the pen: Kubernetes
-/// sets `LINNET_SERVICE_HOST` and more of that kind for a service called `linnet`. An empty variable counts as not set,
+/// sets `LINNET_SERVICE_HOST` and more of that kind for a service called `linnet`. Names as short as `bind` are close to
+/// too much (`LINNET_BIN`) for that, so they must be right by themselves. An empty variable counts as not set,
 /// as container tools pass on variables that are not there.
 fn from_environment(
     environment: &BTreeMap<String, String>,
@@ -176,7 +177,7 @@ fn from_environment(
                 given: Given::Text(value.clone()),
                 shown: quoted(value),
             });
-        } else if let Some(setting) = nearest(name).and_then(find) {
+        } else if let Some(setting) = nearest(name).filter(|key| key.len() > 4).and_then(find) {
             let near = Some(setting.variable());
             problems.push(Problem::Unknown { place: format!("environment {variable}"), near });
         }
