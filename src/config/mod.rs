@@ -1,10 +1,32 @@
 //! Settings: what the operator typed, turned once into what it means.
+//!
+//! What was typed (`typed`: the file, the environment, the flags, each value with the place it came from) is merged by
+//! precedence into what it means ([`Settings`]: checked, complete, nothing left to look up). One table ([`SETTINGS`])
+//! says what exists; parsing, `linnet check --print`, the shipped `config/linnet.toml` and the classification of
+//! changes on reload all follow it. All of this is pure. Files, environment variables and processor counts are read
+//! in one place, [`Loader`].
+
+mod problem;
+mod read;
+mod resolve;
+mod table;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits::Limits;
+
+pub use problem::{Problem, Problems};
+pub use read::{DEFAULT_FILE, Loader};
+pub use resolve::{Effective, resolve};
+pub use table::{Mark, SETTINGS, Setting};
+pub use typed::{ConfigFile, Flag, Inputs, Source};
+pub use value::Given;
 
 /// Where a listener is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +37,51 @@ pub enum BindAddress {
     Unix(PathBuf),
 }
 
+/// How much is logged: gunicorn's five levels, most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Each event in the life of the fleet.
+    Info,
+    /// What an operator should look at.
+    Warning,
+    /// What went wrong.
+    Error,
+    /// What ends the service. `tracing` knows no such level: the same as [`LogLevel::Error`].
+    Critical,
+}
+
+impl LogLevel {
+    /// All levels under the names that gunicorn gives them.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("debug", Self::Debug),
+        ("info", Self::Info),
+        ("warning", Self::Warning),
+        ("error", Self::Error),
+        ("critical", Self::Critical),
+    ];
+
+    /// gunicorn's name of this level.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
+
+    /// The least important `tracing` level that is still logged.
+    pub fn tracing(self) -> tracing::Level {
+        match self {
+            Self::Debug => tracing::Level::DEBUG,
+            Self::Info => tracing::Level::INFO,
+            Self::Warning => tracing::Level::WARN,
+            Self::Error | Self::Critical => tracing::Level::ERROR,
+        }
+    }
+}
+
 /// The effective settings of one start: every value checked, every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Addresses to listen on; at least one.
+    /// Addresses to listen on; at least one, none twice.
     pub bind: Vec<BindAddress>,
     /// Length of each accept queue, in connections.
     pub backlog: u32,
@@ -26,7 +89,7 @@ pub struct Settings {
     pub workers: usize,
     /// Slots bound up front, so the most workers this start can ever run; at least `workers`.
     pub max_workers: usize,
-    /// The directory that holds `manifest.json`.
+    /// The directory that holds `manifest.json`, relative to `chdir`.
     pub model: PathBuf,
     /// After TERM: how long everything is still answered while readiness says 503.
     pub drain_delay: Duration,
@@ -38,4 +101,43 @@ pub struct Settings {
     pub boot_timeout: Duration,
     /// Bounds on one request.
     pub limits: Limits,
+    /// How much is logged.
+    pub loglevel: LogLevel,
+    /// The working directory, entered before anything else; see [`Effective::enter_directory`].
+    pub chdir: PathBuf,
+}
+
+impl Settings {
+    /// The defaults on a machine where `cpus` processors may be used (at least 1 is assumed).
+    pub fn defaults(cpus: usize) -> Self {
+        let mut settings = Self::blank();
+        for setting in SETTINGS {
+            setting.set_default(&mut settings, cpus);
+        }
+        settings
+    }
+
+    /// The settings that differ between `self` and `other`, in the order of the table, each with what it takes to
+    /// apply the difference to a running fleet.
+    pub fn changed(&self, other: &Self) -> Vec<(&'static str, Mark)> {
+        SETTINGS.iter().filter(|s| s.show(self) != s.show(other)).map(|s| (s.key, s.mark)).collect()
+    }
+
+    /// Meaningless values that the table's defaults overwrite, every one (a test holds this).
+    fn blank() -> Self {
+        Self {
+            bind: Vec::new(),
+            backlog: 0,
+            workers: 0,
+            max_workers: 0,
+            model: PathBuf::new(),
+            drain_delay: Duration::MAX,
+            graceful_timeout: Duration::MAX,
+            keepalive_min: Duration::MAX,
+            boot_timeout: Duration::MAX,
+            limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
+            loglevel: LogLevel::Critical,
+            chdir: PathBuf::new(),
+        }
+    }
 }

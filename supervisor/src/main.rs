@@ -1,18 +1,21 @@
 //! The binary `linnet`: the story of a boot. `LIFECYCLE.md` beside this folder tells it in words.
 
+mod check;
+mod cli;
 mod fleet;
 mod loader;
 mod log;
 mod os;
 mod perform;
+mod predict;
 mod sockets;
 mod supervise;
 
+use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use linnet::config::{BindAddress, Settings};
-use linnet::limits::Limits;
+use clap::Parser;
+use cli::{Cli, Command, SettingsArgs};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -22,38 +25,30 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const EXIT_FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    log::start(tracing::Level::INFO);
-    match supervise::run(settings_by_hand()) {
+    match Cli::parse().into_command() {
+        Command::Serve(args) => serve(args),
+        Command::Check(args) => check::run(args, &mut std::io::stdout(), &mut std::io::stderr()),
+        Command::Predict(args) => predict::command(&args),
+    }
+}
+
+/// `linnet serve`: settings, then the working directory, then the log, then the fleet until it is told to stop.
+fn serve(args: SettingsArgs) -> ExitCode {
+    let settings = match args.loader().load().and_then(|e| e.enter_directory().map(|()| e.settings)) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            // A closed standard error must not hide the status.
+            let _ = writeln!(std::io::stderr(), "{problems}");
+            return ExitCode::from(check::BAD_SETTINGS);
+        }
+    };
+    log::start(settings.loglevel.tracing());
+    match supervise::run(settings) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(EXIT_FAILED),
         Err(error) => {
             tracing::error!("the supervisor cannot go on: {error}");
             ExitCode::from(EXIT_FAILED)
         }
-    }
-}
-
-/// Settings from the environment alone, for as long as there is no command line.
-fn settings_by_hand() -> Settings {
-    let variable = |name: &str| std::env::var(format!("LINNET_{name}")).ok();
-    let number = |name: &str, default: u64| variable(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-    let millis = |name: &str, default: u64| Duration::from_millis(number(name, default));
-    let bind = variable("BIND").unwrap_or_else(|| "127.0.0.1:8000".to_owned());
-    let bind = match bind.strip_prefix("unix:") {
-        Some(path) => BindAddress::Unix(path.into()),
-        None => BindAddress::Tcp(bind.parse().unwrap_or_else(|_| ([127, 0, 0, 1], 8000).into())),
-    };
-    let workers = number("WORKERS", 2) as usize;
-    Settings {
-        bind: vec![bind],
-        backlog: 2048,
-        workers,
-        max_workers: number("MAX_WORKERS", (2 * workers).max(workers + 2) as u64) as usize,
-        model: variable("MODEL").unwrap_or_else(|| "artifacts/tagifai/1".to_owned()).into(),
-        drain_delay: millis("DRAIN_DELAY_MS", 5_000),
-        graceful_timeout: millis("GRACEFUL_TIMEOUT_MS", 20_000),
-        keepalive_min: millis("KEEPALIVE_MIN_MS", 10_000),
-        boot_timeout: millis("BOOT_TIMEOUT_MS", 30_000),
-        limits: Limits::default(),
     }
 }

@@ -1,0 +1,359 @@
+//! The table of all settings: what exists, what it takes, what it means when left out.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::value::{self, Given};
+use super::{BindAddress, LogLevel, Settings};
+
+/// What it takes to apply a changed value to a running fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A reload applies it at once.
+    Live,
+    /// A reload applies it to the workers that it starts in place of the old ones.
+    NextWorker,
+    /// Only a restart applies it; a reload that changes it is refused.
+    Restart,
+}
+
+impl Mark {
+    /// The words of `config/linnet.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::NextWorker => "next worker",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in the file; gunicorn's where gunicorn has it. `LINNET_` and this in upper case is its variable.
+    pub key: &'static str,
+    /// What its values count, or are.
+    pub unit: &'static str,
+    /// Its default, as it would stand in the file.
+    pub default: &'static str,
+    /// When a changed value takes effect.
+    pub mark: Mark,
+    /// The heading it stands under in `config/linnet.toml`.
+    pub group: &'static str,
+    /// What it does; lines of at most 110 characters.
+    pub help: &'static str,
+    /// Its flag, where it has one of its own beside `--set`.
+    pub flag: Option<&'static str>,
+    /// The variable of hosting platforms that sets it too.
+    pub platform: Option<&'static str>,
+    kind: Kind,
+}
+
+/// What a setting's values are, and where they live in [`Settings`].
+#[derive(Debug)]
+enum Kind {
+    Addresses(Lens<Vec<BindAddress>>),
+    Integer(RangeInclusive<u64>, Lens<u64>),
+    /// An integer, or `auto`: then computed from the settings before it in the table and the usable processors.
+    IntegerOrAuto(RangeInclusive<u64>, Lens<u64>, fn(&Settings, usize) -> usize),
+    Seconds(RangeInclusive<u64>, Lens<Duration>),
+    Bytes(RangeInclusive<u64>, Lens<u64>),
+    Path(Lens<PathBuf>),
+    Level(Lens<LogLevel>),
+}
+
+/// The field behind a setting.
+#[derive(Debug)]
+struct Lens<T> {
+    get: fn(&Settings) -> T,
+    set: fn(&mut Settings, T),
+}
+
+macro_rules! lens {
+    ($($field:ident).+) => { Lens { get: |s| s.$($field).+.clone(), set: |s, v| s.$($field).+ = v } };
+    // The range of the setting bounds the value, so that no cast loses anything.
+    ($($field:ident).+ as usize) => { Lens { get: |s| s.$($field).+ as u64, set: |s, v| s.$($field).+ = v as usize } };
+}
+
+const BACKLOG: Lens<u64> = Lens { get: |s| s.backlog.into(), set: |s, v| s.backlog = v as u32 };
+
+impl Setting {
+    /// The name of its environment variable.
+    pub fn variable(&self) -> String {
+        format!("LINNET_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// What it takes, in words that fit behind "expected".
+    pub fn allowed(&self) -> String {
+        match &self.kind {
+            Kind::Addresses(_) => {
+                "\"ADDRESS:PORT\", \":PORT\", \"[IPv6]:PORT\" or \"unix:PATH\" (no host names but \
+                                   localhost), or a list of these, none twice"
+                    .to_owned()
+            }
+            Kind::Integer(range, _) => format!("an integer from {} to {}", range.start(), range.end()),
+            Kind::IntegerOrAuto(range, ..) => {
+                format!("\"auto\" or an integer from {} to {}", range.start(), range.end())
+            }
+            Kind::Seconds(range, _) => format!(
+                "seconds from {} to {}, as a number or a string such as \"500ms\", \"20s\", \"2m\"",
+                range.start(),
+                range.end()
+            ),
+            Kind::Bytes(range, _) => format!(
+                "bytes from {} to {}, as an integer or a string such as \"512 KiB\", \"16 MiB\", \"1 GB\"",
+                range.start(),
+                range.end()
+            ),
+            Kind::Path(_) => "a path".to_owned(),
+            Kind::Level(_) => {
+                LogLevel::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ").replace(", \"c", " or \"c")
+            }
+        }
+    }
+
+    /// Writes `given` into its field; false if it is not allowed, and then nothing is written.
+    pub(super) fn set(&self, settings: &mut Settings, given: &Given, cpus: usize) -> bool {
+        self.try_set(settings, given, cpus).is_some()
+    }
+
+    fn try_set(&self, settings: &mut Settings, given: &Given, cpus: usize) -> Option<()> {
+        let within = |range: &RangeInclusive<u64>, value| range.contains(&value).then_some(value);
+        match &self.kind {
+            Kind::Addresses(lens) => (lens.set)(settings, value::addresses(given)?),
+            Kind::Integer(range, lens) => (lens.set)(settings, within(range, value::integer(given)?)?),
+            Kind::IntegerOrAuto(range, lens, auto) if value::is_auto(given) => {
+                let computed = auto(settings, cpus) as u64;
+                (lens.set)(settings, computed.clamp(*range.start(), *range.end()));
+            }
+            Kind::IntegerOrAuto(range, lens, _) => {
+                (lens.set)(settings, within(range, value::integer(given)?)?);
+            }
+            Kind::Seconds(range, lens) => {
+                let duration = value::seconds(given)?;
+                let bounds = Duration::from_secs(*range.start())..=Duration::from_secs(*range.end());
+                (lens.set)(settings, bounds.contains(&duration).then_some(duration)?);
+            }
+            Kind::Bytes(range, lens) => (lens.set)(settings, within(range, value::bytes(given)?)?),
+            Kind::Path(lens) => (lens.set)(settings, value::path(given)?),
+            Kind::Level(lens) => (lens.set)(settings, value::level(given)?),
+        }
+        Some(())
+    }
+
+    /// Writes its default into its field.
+    pub(super) fn set_default(&self, settings: &mut Settings, cpus: usize) {
+        let set = self.set(settings, &self.default_given(), cpus);
+        debug_assert!(set, "{}: the default is not allowed", self.key);
+    }
+
+    /// Its default as if it had been typed.
+    pub(super) fn default_given(&self) -> Given {
+        DeValue::parse(self.default).map_or(Given::Other, |value| Given::from_toml(value.get_ref()))
+    }
+
+    /// True where `given` asks Linnet to choose the value.
+    pub(super) fn is_auto(&self, given: &Given) -> bool {
+        matches!(self.kind, Kind::IntegerOrAuto(..)) && value::is_auto(given)
+    }
+
+    /// Its value in `settings`, as TOML. Equal text means equal values.
+    pub fn show(&self, settings: &Settings) -> String {
+        match &self.kind {
+            Kind::Addresses(lens) => value::show_addresses(&(lens.get)(settings)),
+            Kind::Integer(_, lens) | Kind::IntegerOrAuto(_, lens, _) => (lens.get)(settings).to_string(),
+            Kind::Seconds(_, lens) => value::show_seconds((lens.get)(settings)),
+            Kind::Bytes(_, lens) => value::show_bytes((lens.get)(settings)),
+            Kind::Path(lens) => value::show_text(&(lens.get)(settings).to_string_lossy()),
+            Kind::Level(lens) => value::show_text((lens.get)(settings).name()),
+        }
+    }
+}
+
+const WORKERS: &str = "Workers: what an operator tunes first";
+const MODEL: &str = "The model";
+const LISTENERS: &str = "Addresses";
+const LIMITS: &str = "Limits on one request";
+const LIFE: &str = "Starting, stopping, reloading";
+const SURROUNDINGS: &str = "Logs and surroundings";
+
+/// Longest time that a setting can ask anyone to wait, in seconds: one hour.
+const HOUR: u64 = 3600;
+/// Largest size that a setting can allow for one request: offsets of the parser are 32 bits wide.
+const GIB: u64 = 1 << 30;
+
+/// Every setting, in the order of `config/linnet.toml`. `workers` stands before `max_workers`, whose `auto` needs it.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "workers",
+        unit: "worker processes",
+        default: "\"auto\"",
+        mark: Mark::Live,
+        group: WORKERS,
+        help: "How many workers answer requests. Each is one process with one thread.\n\
+               \"auto\" is what this process may use: the processors of its affinity mask or its cgroup's CPU quota\n\
+               (cgroup v1 and v2, limits of parents included), whichever is less. A quota is rounded down, since a\n\
+               worker that is throttled answers late: 2.5 CPUs make 2 workers. Never less than 1.",
+        flag: Some("--workers"),
+        platform: Some("WEB_CONCURRENCY"),
+        kind: Kind::IntegerOrAuto(1..=1024, lens!(workers as usize), |_, cpus| cpus),
+    },
+    Setting {
+        key: "max_workers",
+        unit: "worker processes",
+        default: "\"auto\"",
+        mark: Mark::Restart,
+        group: WORKERS,
+        help: "The most workers that this start can ever run: a socket is bound for each of them at the start, since\n\
+               more cannot be bound once privileges are dropped. At least `workers`.\n\
+               \"auto\" is 2 x workers or workers + 2, whichever is more.",
+        flag: None,
+        platform: None,
+        kind: Kind::IntegerOrAuto(1..=4096, lens!(max_workers as usize), |s, _| {
+            (2 * s.workers).max(s.workers + 2)
+        }),
+    },
+    Setting {
+        key: "model",
+        unit: "directory",
+        default: "\"artifacts/tagifai/1\"",
+        mark: Mark::NextWorker,
+        group: MODEL,
+        help: "The directory that holds the model's manifest.json.",
+        flag: Some("--model"),
+        platform: None,
+        kind: Kind::Path(lens!(model)),
+    },
+    Setting {
+        key: "bind",
+        unit: "address, or list of addresses",
+        default: "\"127.0.0.1:8000\"",
+        mark: Mark::Restart,
+        group: LISTENERS,
+        help: "Where to listen. Without a host (\":8000\") it is every IPv4 address, without a port it is port 8000;\n\
+               port 0 lets the system choose, and the log names the port. The variable PORT, which platforms set,\n\
+               means 0.0.0.0:PORT.",
+        flag: Some("--bind"),
+        platform: Some("PORT"),
+        kind: Kind::Addresses(lens!(bind)),
+    },
+    Setting {
+        key: "backlog",
+        unit: "connections",
+        default: "2048",
+        mark: Mark::Restart,
+        group: LISTENERS,
+        help: "How many connections may wait in each worker's accept queue. The system cuts it to\n\
+               net.core.somaxconn.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(1..=65_535, BACKLOG),
+    },
+    Setting {
+        key: "limit_request_body",
+        unit: "bytes",
+        default: "\"16 MiB\"",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The largest request body; a larger one is answered with 413.",
+        flag: None,
+        platform: None,
+        kind: Kind::Bytes(1..=GIB, lens!(limits.body_bytes as usize)),
+    },
+    Setting {
+        key: "limit_texts",
+        unit: "texts",
+        default: "10000",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The most texts in one request; more are answered with 422.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(1..=1_000_000, lens!(limits.texts as usize)),
+    },
+    Setting {
+        key: "limit_text_bytes",
+        unit: "bytes of UTF-8",
+        default: "\"1 MiB\"",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The longest single text; a longer one is answered with 422.",
+        flag: None,
+        platform: None,
+        kind: Kind::Bytes(1..=GIB, lens!(limits.text_bytes as usize)),
+    },
+    Setting {
+        key: "boot_timeout",
+        unit: "seconds",
+        default: "30",
+        mark: Mark::Live,
+        group: LIFE,
+        help: "How long a new worker may take to become ready before it counts as failed.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(1..=HOUR, lens!(boot_timeout)),
+    },
+    Setting {
+        key: "drain_delay",
+        unit: "seconds",
+        default: "5",
+        mark: Mark::Live,
+        group: LIFE,
+        help: "After TERM: how long everything is still answered while /health/ready says 503, so that load balancers\n\
+               look elsewhere first. With graceful_timeout it should fit what the platform waits before it kills\n\
+               (Kubernetes: 30 s).",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=HOUR, lens!(drain_delay)),
+    },
+    Setting {
+        key: "graceful_timeout",
+        unit: "seconds",
+        default: "20",
+        mark: Mark::Live,
+        group: LIFE,
+        help: "After the drain delay: how long workers may take to finish what they have begun before they are killed.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=HOUR, lens!(graceful_timeout)),
+    },
+    Setting {
+        key: "keepalive_min",
+        unit: "seconds",
+        default: "10",
+        mark: Mark::NextWorker,
+        group: LIFE,
+        help: "How long a worker that retires keeps idle keep-alive connections (at most graceful_timeout). Longer\n\
+               than a proxy keeps a pooled connection, so that none is closed under a request: HAProxy drops after 5 s.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=HOUR, lens!(keepalive_min)),
+    },
+    Setting {
+        key: "loglevel",
+        unit: "level",
+        default: "\"info\"",
+        mark: Mark::Live,
+        group: SURROUNDINGS,
+        help: "The least important messages that are logged. \"critical\" logs what \"error\" does.",
+        flag: None,
+        platform: None,
+        kind: Kind::Level(lens!(loglevel)),
+    },
+    Setting {
+        key: "chdir",
+        unit: "directory",
+        default: "\".\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "The working directory, entered before anything else: relative paths in these settings start there.\n\
+               The path after -c starts where the command was given.",
+        flag: None,
+        platform: None,
+        kind: Kind::Path(lens!(chdir)),
+    },
+];
