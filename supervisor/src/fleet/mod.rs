@@ -489,7 +489,7 @@ impl Fleet {
     /// Replaces one worker after the other: the next only when the last one replaced is gone.
     fn advance_roll(&mut self, now: Duration) {
         let Some(Reload::Rolling { generation }) = self.reload else { return };
-        if !self.children(|w| w.is_booting() || w.hands_over()).is_empty() {
+        if !self.children(Worker::holds_up_a_roll).is_empty() {
             return;
         }
         if let Some(number) = self.next_to_roll() {
@@ -507,8 +507,7 @@ impl Fleet {
     fn next_to_roll(&self) -> Option<usize> {
         let Some(Reload::Rolling { generation }) = self.reload else { return None };
         let is_old = |w: &Worker| w.is_ready() && w.generation < generation;
-        let busy = |w: &Worker| w.is_booting() || w.hands_over();
-        if self.slots.iter().flat_map(|s| &s.workers).any(busy) {
+        if self.slots.iter().flat_map(|s| &s.workers).any(Worker::holds_up_a_roll) {
             return None;
         }
         self.slots[..self.wanted].iter().position(|s| s.workers.len() == 1 && s.workers.iter().any(is_old))

@@ -60,6 +60,11 @@ impl Worker {
         matches!(self.stage, Stage::Booting { .. })
     }
 
+    /// Whether a roll waits for it: its start is still to be judged, or its successor serves already.
+    pub(crate) fn holds_up_a_roll(&self) -> bool {
+        self.is_booting() || self.hands_over() || self.stage == Stage::Killed { while_booting: true }
+    }
+
     /// Whether it has been asked to finish, because a successor is there.
     pub(crate) fn hands_over(&self) -> bool {
         matches!(self.stage, Stage::Retiring { successor: true, .. })
