@@ -84,7 +84,7 @@ impl Loader {
 fn load(directory: &Path, image: &OwnedFd) -> Result<(), String> {
     let bytes = build_image(directory).map_err(|e| e.to_string())?;
     let write = || -> io::Result<()> {
-        File::from(image.try_clone()?).write_all(&bytes)?;
+        File::from(image.try_clone()?).write_all(bytes.as_bytes())?;
         seal(image.as_fd())
     };
     write().map_err(|e| format!("cannot write the model image: {e}"))
