@@ -196,11 +196,12 @@ impl<'a> Fields<'a, '_> {
 
 /// The names of an object that has exactly two different ones: iterating a `dict` yields its names.
 fn two_names(object: Value<'_>) -> Option<(Value<'_>, Value<'_>)> {
-    let mut names = object.members().map(|(name, _)| name);
-    let first = names.next()?;
-    let second = names.find(|name| name.string() != first.string())?;
-    let others = |name: Value<'_>| name.string() != first.string() && name.string() != second.string();
-    (!names.any(others)).then_some((first, second))
+    let mut names = object.members().map(|(name, _)| (name.string(), name));
+    // Each name is unescaped once: a long one must not be read again for every other.
+    let (first_text, first) = names.next()?;
+    let (second_text, second) = names.find(|(text, _)| *text != first_text)?;
+    let is_other = |(text, _): (Cow<'_, [u8]>, Value<'_>)| text != first_text && text != second_text;
+    (!names.any(is_other)).then_some((first, second))
 }
 
 /// Whether generalised UTF-8 holds exactly two code points.

@@ -91,6 +91,7 @@ fn refuses_as_the_lesson_does() {
         ("\"\"", missing(texts)),
         ("{}", missing(texts)),
         (r#"["\ud800a"]"#, missing(texts)),
+        (r#"[{"a":1,"b":2,"a":3}]"#, missing(texts)),
         ("\"ab\"", dict(body)),
         ("5", dict(body)),
         ("[[1,2],3]", dict(body)),
