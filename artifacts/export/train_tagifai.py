@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 # The lesson's arguments, in the lesson's order, then the others. The lesson counts tags in a larger set and asks for 75
-# projects a tag; in these 764 the smallest tag that it keeps, mlops, has 63, and the next one 45: 50 keeps the same four.
+# projects a tag; in these 764 the smallest tag that it keeps, mlops, has 63, the next one 45: 50 keeps the same four.
 ARGS = {
     "shuffle": True,
     "subset": None,

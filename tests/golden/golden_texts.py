@@ -4,6 +4,9 @@ A text is a list of parts, [string, repeat]: what it stands for is the strings, 
 other. So a text of megabytes stays one short line.
 """
 
+# fmt: off
+# The lists read as lists, not one word a line.
+
 from __future__ import annotations
 
 import random
@@ -45,7 +48,7 @@ SIGMAS = [
     "Σ", "ΣΣ", "ΑΣ", "ΣΑ", "ΑΣΑ", "ΑΣ.", "ΑΣ'Α", "ΑΣ'", "'ΑΣ", "ΑΣ\u0301", "Α\u0301Σ", "ΑΣ\u00adΑ", "ΑΣ\u200bΒ", ".Σ", "Σ.Σ",
     "ΑΣ ΑΣ", "1Σ", "ΑΣ1", "aΣ🙂", "🙂Σ", "ʰΣ", "AʰΣ", "AʰΣʰ", "AΣʰB", "İΣ", "ΑΣ·Α", "ΑΣ:Α", "ΑΣ_Α", "日Σ", "A日Σ", "ⒶΣ", "ªΣ",
     "A\u0345Σ", "\u0345Σ", "ΑΣ\u0345", "ΟΔΥΣΣΕΥΣ ΚΑΙ Ο ΣΚΥΛΟΣ", "Σς σΣ", "A\x00Σ", "AΣ\x00B", "A\u2019Σ", "AΣ\u2019B",
-]  # fmt: skip
+]
 
 
 def training_set() -> tuple:

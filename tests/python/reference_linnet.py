@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`linnet predict` in plain Python, over the exporter's reference scorer: `LINNET_BIN` for trying out the oracle test.
 
-    LINNET_BIN=tests/python/reference_linnet.py python -m pytest tests/python/test_oracle.py
+LINNET_BIN=tests/python/reference_linnet.py python -m pytest tests/python/test_oracle.py
 """
 
 from __future__ import annotations

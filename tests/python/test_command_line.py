@@ -40,8 +40,14 @@ def pickle_of(module, name):
 
 UNLOADABLE = {
     "missing file": (None, "No such file or directory"),
-    "missing module": (pickle_of("surely_absent_module", "Cleaner"), "the module 'surely_absent_module' is missing here"),
-    "missing submodule": (pickle_of("sklearn.surely_absent", "X"), "the module 'sklearn.surely_absent' is missing here"),
+    "missing module": (
+        pickle_of("surely_absent_module", "Cleaner"),
+        "the module 'surely_absent_module' is missing here",
+    ),
+    "missing submodule": (
+        pickle_of("sklearn.surely_absent", "X"),
+        "the module 'sklearn.surely_absent' is missing here",
+    ),
     "missing class": (pickle_of("collections", "SurelyAbsent"), "a class or function of it is missing here"),
     "class of a script": (pickle_of("__main__", "MyCleaner"), "a class or function of it is missing here"),
     "empty": (b"", "not a joblib or pickle file, or a damaged one"),
@@ -65,7 +71,10 @@ def test_a_file_that_cannot_be_exported_gives_one_line(case, tmp_path):
 
 def test_an_environment_without_scikit_learn_is_named(tmp_path):
     (tmp_path / "sklearn.py").write_text("raise ModuleNotFoundError(name='sklearn')")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY / "artifacts" / "export")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY / "artifacts" / "export")]),
+    }
     line = [sys.executable, "-m", "linnet_export", "model.joblib", "out"]
     result = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)

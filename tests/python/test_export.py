@@ -101,7 +101,9 @@ def test_probability_kinds_of_older_scikit_learn(tmp_path):
         pipeline = fit(classifier=LogisticRegression(), labels={"kitchen": 0, "harbour": 1, "workshop": 1})
         classifier = pipeline.named_steps["classifier"]
         softmax = lambda d: np.exp(d) / np.exp(d).sum(axis=1, keepdims=True)  # noqa: E731
-        classifier.predict_proba = lambda X: softmax(np.c_[-classifier.decision_function(X), classifier.decision_function(X)])
+        classifier.predict_proba = lambda X: softmax(
+            np.c_[-classifier.decision_function(X), classifier.decision_function(X)]
+        )
         several = None
     else:
         two = {"kitchen": 0, "harbour": 1, "workshop": 1}
@@ -215,7 +217,11 @@ def test_tensors_are_aligned_and_without_gaps(tmp_path):
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     assert (8 + length) % 64 == 0
-    assert [(name, *entry["data_offsets"]) for name, entry in header.items()] == [("a", 0, 32), ("c", 32, 36), ("b", 36, 39)]
+    assert [(name, *entry["data_offsets"]) for name, entry in header.items()] == [
+        ("a", 0, 32),
+        ("c", 32, 36),
+        ("b", 36, 39),
+    ]
     assert len(content) == 8 + length + 39
     assert all(np.array_equal(values, tensors[name]) for name, values in read_tensors(path).items())
 
@@ -227,7 +233,9 @@ def test_character_tables_hold_for_every_code_point():
     for character in map(chr, (code for code in range(sys.maxunicode + 1) if code not in SURROGATES)):
         assert characters.lower_case.get(character, character) == character.lower()
         assert (character in characters.space) == character.isspace() == bool(space.match(character))
-        assert (character in characters.word) == bool(word.match(character)) == (character.isalnum() or character == "_")
+        assert (
+            (character in characters.word) == bool(word.match(character)) == (character.isalnum() or character == "_")
+        )
         assert (character in digits) == bool(digit.match(character)) == (unicodedata.category(character) == "Nd")
         for text in (character + "Σ", "AΣ" + character + "A"):  # what comes before a sigma, and what after
             assert characters.lower(text) == text.lower(), ascii(text)

@@ -89,7 +89,10 @@ REFUSED = {
     "only a classifier": (lambda: SGDClassifier(), "got sklearn.linear_model._stochastic_gradient.SGDClassifier"),
     "subclass of Pipeline": (lambda: OtherPipeline(fit().steps), "OtherPipeline"),
     "no classifier": (lambda: fit()[:1], "needs a TfidfVectorizer and a classifier"),
-    "no vectorizer": (lambda: Pipeline([("classifier", SGDClassifier())]), "step 'classifier' (SGDClassifier): this step"),
+    "no vectorizer": (
+        lambda: Pipeline([("classifier", SGDClassifier())]),
+        "step 'classifier' (SGDClassifier): this step",
+    ),
     "unfitted": (
         lambda: Pipeline([("tfidf", TfidfVectorizer()), ("c", SGDClassifier())]),
         "step 'tfidf' (TfidfVectorizer): is not fitted",
@@ -135,7 +138,10 @@ REFUSED = {
     "intercept nan": (changed(intercept_=lambda c: poisoned(c.intercept_)), "intercept_: it holds a value that is"),
     "coef float32": (changed(coef_=lambda c: c.coef_.astype(np.float32)), "coef_: its dtype is float32"),
     "coef shape": (changed(coef_=lambda c: c.coef_[:, 1:]), "coef_: its shape is"),
-    "labels float": (changed(classes_=lambda c: np.array([0.5, 1.5, 2.5])), "labels must be all str, all int or all bool"),
+    "labels float": (
+        changed(classes_=lambda c: np.array([0.5, 1.5, 2.5])),
+        "labels must be all str, all int or all bool",
+    ),
     "labels mixed": (changed(classes_=lambda c: np.array(["a", 1, "b"], dtype=object)), "not int, str"),
     "labels none": (changed(classes_=lambda c: np.array([None, 1, 2], dtype=object)), "not NoneType, int"),
     "labels surrogate": (changed(classes_=lambda c: np.array(["a", "\udc80", "b"])), "holds a lone surrogate"),

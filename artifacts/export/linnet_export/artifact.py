@@ -147,7 +147,9 @@ def _write(outdir, manifest, tensors, documents):
             if content is not None:
                 with open(os.path.join(temporary, file_name), "wb") as file:
                     file.write(content)
-        manifest["files"] = {file_name: _fingerprint(temporary, file_name) for file_name in sorted(os.listdir(temporary))}
+        manifest["files"] = {
+            file_name: _fingerprint(temporary, file_name) for file_name in sorted(os.listdir(temporary))
+        }
         text = json.dumps(manifest, allow_nan=False, indent=2) + "\n"  # ASCII alone: no editor can spoil it
         with open(os.path.join(temporary, MANIFEST), "wb") as file:
             file.write(text.encode("ascii"))

@@ -15,7 +15,7 @@ PROBABILITY_TOLERANCE = 1e-12
 
 @dataclass
 class Classifier:
-    """What the artifact says of the classifier. `kinds` are the probability kinds that may be its own, likeliest first."""
+    """What the artifact says of the classifier; `kinds` are the probability kinds that it may have, likeliest first."""
 
     rows: int
     classes: list
@@ -26,7 +26,9 @@ class Classifier:
 def read_classifier(step: str, classifier: object, features: int) -> Classifier:
     """Read a fitted classifier over `features` columns; tensors are named without their `classifier.` prefix."""
     if type(classifier) not in (SGDClassifier, LogisticRegression):
-        raise refusal(step, classifier, "this step is not supported as the last one (SGDClassifier and LogisticRegression are)")
+        raise refusal(
+            step, classifier, "this step is not supported as the last one (SGDClassifier and LogisticRegression are)"
+        )
     if not hasattr(classifier, "coef_") or not hasattr(classifier, "classes_"):
         raise refusal(step, classifier, "is not fitted")
     classes = read_classes(step, classifier)
@@ -57,7 +59,9 @@ def _probability_kinds(step, classifier, classes):
         return ["ovr_logistic", "softmax_binary"] if classes == 2 else ["softmax", "ovr_logistic"]
     if classifier.loss in ("log_loss", "log"):  # "log" is the older name, valid before scikit-learn 1.3
         return ["ovr_logistic"]
-    raise refusal(step, classifier, f"loss={classifier.loss!r} is not supported: its probabilities have no kind in the format")
+    raise refusal(
+        step, classifier, f"loss={classifier.loss!r} is not supported: its probabilities have no kind in the format"
+    )
 
 
 def probability_kind(step: str, classifier: object, kinds: list, vectors) -> object:
@@ -78,7 +82,7 @@ def _reproduces(kind, classifier, vectors):
     with np.errstate(invalid="ignore"):
         expected = classifier.predict_proba(vectors)
     decision = np.asarray(classifier.decision_function(vectors)).reshape(len(expected), -1)
-    # Before it had a rule for it, scikit-learn divided 0 by 0 where expit underflows in every row. No kind repeats that.
+    # Older versions of scikit-learn divide 0 by 0 where expit underflows in every row. No kind repeats that.
     finite = np.isfinite(expected)
     found = probabilities(kind, decision)
     return np.allclose(found[finite], expected[finite], rtol=0, atol=PROBABILITY_TOLERANCE)

@@ -68,7 +68,7 @@ def clean(text, lower, stop_words):
     text = PUNCTUATION.sub(r" \1 ", text)
     text = NOT_ALPHANUMERIC.sub(" ", text)
     text = SPACES.sub(" ", text).strip()
-    # After the step before there is no link left but a word that begins with "http"; the lesson has this order, so we have.
+    # No link is left by now, only words with "http" in them; the lesson has this order, so we have it.
     return LINK.sub("", text)
 
 

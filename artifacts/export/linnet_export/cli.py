@@ -66,7 +66,9 @@ def _parser():
     parser.add_argument("--version", help="the model's version (default: by the layout <name>/<version>, else 1)")
     parser.add_argument("--args", metavar="FILE", help="JSON object: the training arguments, for GET /args")
     parser.add_argument("--performance", metavar="FILE", help="JSON object: the metrics, for GET /performance")
-    parser.add_argument("--probe-texts", metavar="FILE", help='JSON lines {"text": "…"}: what a server must score right')
+    parser.add_argument(
+        "--probe-texts", metavar="FILE", help='JSON lines {"text": "…"}: what a server must score right'
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
     parser.add_argument("-V", action="version", version=f"linnet-export {__version__}")
     return parser
@@ -92,9 +94,7 @@ def _load(path):
         raise ExportError(
             f"{path}: not a joblib or pickle file, or a damaged one ({type(error).__name__}: {error})"
         ) from error
-    versions = {
-        w.message.original_sklearn_version for w in caught if hasattr(w.message, "original_sklearn_version")
-    }
+    versions = {w.message.original_sklearn_version for w in caught if hasattr(w.message, "original_sklearn_version")}
     for version in sorted(versions):
         print(f"linnet-export: note: fitted by scikit-learn {version}, exported under another", file=sys.stderr)
     return loaded
@@ -143,5 +143,3 @@ def _parse(where, text):
         return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{where}: not JSON: {error}") from error
-
-

@@ -18,7 +18,9 @@ def read_classes(step: str, classifier: object) -> list:
     kinds = {type(label) for label in labels}
     if len(kinds) != 1 or not kinds <= {str, int, bool}:
         names = sorted({type(label).__name__ for label in classes})
-        raise refusal(step, classifier, f"classes_: labels must be all str, all int or all bool, not {', '.join(names)}")
+        raise refusal(
+            step, classifier, f"classes_: labels must be all str, all int or all bool, not {', '.join(names)}"
+        )
     for label in labels:
         if type(label) is str and any("\ud800" <= character <= "\udfff" for character in label):
             raise refusal(step, classifier, f"classes_: the label {label!r} holds a lone surrogate")

@@ -20,7 +20,7 @@ class Model:
 
     pipeline: Pipeline
     cleaner: Optional[dict]
-    vectorizers: list
+    vectorizers: list[Vectorizer]
     classifier: Classifier
     classifier_step: str
 

@@ -160,7 +160,7 @@ class Artifact:
         return {column: value / norm for column, value in values.items()} if norm else values
 
     def score(self, text):
-        """Decision values, label, probabilities (or None), and per row the scale max(1, Σ|wᵢxᵢ|) of a rounding error."""
+        """Decision values, label, probabilities or None, and per row the scale of a rounding error, max(1, Σ|wᵢxᵢ|)."""
         features = self.features(text)
         columns, values = list(features), np.fromiter(features.values(), dtype=float)
         products = self.tensors["classifier.coef"][:, columns] * values
@@ -211,4 +211,6 @@ def check(directory, tensors):
     for probe in probes["texts"]:
         missed = difference(artifact.score(probe["text"]), probe, probes["tolerance"])
         if missed:
-            raise ExportError(f"self-check: the artifact does not reproduce the pipeline on {probe['text'][:80]!r}: {missed}")
+            raise ExportError(
+                f"self-check: the artifact does not reproduce the pipeline on {probe['text'][:80]!r}: {missed}"
+            )

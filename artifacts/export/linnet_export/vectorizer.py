@@ -74,7 +74,9 @@ def _analyzer(step, vectorizer):
     def check(parameter, fine):
         if not fine:
             # Shortened in the middle: a list of stop words may be long.
-            raise refusal(step, vectorizer, f"{parameter}={SHORT.repr(getattr(vectorizer, parameter))} is not supported")
+            raise refusal(
+                step, vectorizer, f"{parameter}={SHORT.repr(getattr(vectorizer, parameter))} is not supported"
+            )
 
     check("analyzer", isinstance(vectorizer.analyzer, str) and vectorizer.analyzer in ANALYZERS)
     check("preprocessor", vectorizer.preprocessor is None)
@@ -137,5 +139,3 @@ def _idf_tensor(step, vectorizer, idf, features):
     if idf.dtype != np.float64:
         raise refusal(step, vectorizer, f"idf: its dtype is {idf.dtype}, not float64")
     return idf
-
-
