@@ -15,7 +15,7 @@ mod tests;
 mod typed;
 mod value;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,6 +78,25 @@ impl LogLevel {
     }
 }
 
+/// Peers whose word about the client is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustedPeers {
+    /// Every peer.
+    Any,
+    /// Peers with these addresses.
+    These(Vec<IpAddr>),
+}
+
+impl TrustedPeers {
+    /// Whether `peer` is believed. A peer without an address, on a Unix socket, is believed only with all others.
+    pub fn contains(&self, peer: Option<IpAddr>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(addresses) => peer.is_some_and(|peer| addresses.contains(&peer.to_canonical())),
+        }
+    }
+}
+
 /// The effective settings of one start: every value checked, every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -99,6 +118,8 @@ pub struct Settings {
     pub keepalive_min: Duration,
     /// How long a worker may take to become ready.
     pub boot_timeout: Duration,
+    /// Proxies whose `X-Forwarded-Proto` is believed.
+    pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
     pub limits: Limits,
     /// How much is logged.
@@ -135,6 +156,7 @@ impl Settings {
             graceful_timeout: Duration::MAX,
             keepalive_min: Duration::MAX,
             boot_timeout: Duration::MAX,
+            forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
             loglevel: LogLevel::Critical,
             chdir: PathBuf::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::value::{self, Given};
-use super::{BindAddress, LogLevel, Settings};
+use super::{BindAddress, LogLevel, Settings, TrustedPeers};
 
 /// What it takes to apply a changed value to a running fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ enum Kind {
     Seconds(RangeInclusive<u64>, Lens<Duration>),
     Bytes(RangeInclusive<u64>, Lens<u64>),
     Path(Lens<PathBuf>),
+    Peers(Lens<TrustedPeers>),
     Level(Lens<LogLevel>),
 }
 
@@ -110,6 +111,9 @@ impl Setting {
                 range.end()
             ),
             Kind::Path(_) => "a path".to_owned(),
+            Kind::Peers(_) => {
+                "IP addresses, as a list or with commas between them, or \"*\" for every peer".to_owned()
+            }
             Kind::Level(_) => {
                 LogLevel::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ").replace(", \"c", " or \"c")
             }
@@ -140,6 +144,7 @@ impl Setting {
             }
             Kind::Bytes(range, lens) => (lens.set)(settings, within(range, value::bytes(given)?)?),
             Kind::Path(lens) => (lens.set)(settings, value::path(given)?),
+            Kind::Peers(lens) => (lens.set)(settings, value::peers(given)?),
             Kind::Level(lens) => (lens.set)(settings, value::level(given)?),
         }
         Some(())
@@ -169,6 +174,7 @@ impl Setting {
             Kind::Seconds(_, lens) => value::show_seconds((lens.get)(settings)),
             Kind::Bytes(_, lens) => value::show_bytes((lens.get)(settings)),
             Kind::Path(lens) => value::show_text(&(lens.get)(settings).to_string_lossy()),
+            Kind::Peers(lens) => value::show_peers(&(lens.get)(settings)),
             Kind::Level(lens) => value::show_text((lens.get)(settings).name()),
         }
     }
@@ -252,6 +258,18 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Integer(1..=65_535, BACKLOG),
+    },
+    Setting {
+        key: "forwarded_allow_ips",
+        unit: "IP address, or list of addresses",
+        default: "\"127.0.0.1\"",
+        mark: Mark::NextWorker,
+        group: LISTENERS,
+        help: "Proxies whose X-Forwarded-Proto is believed: it becomes the scheme of the `url` in answers and of\n\
+               redirects. \"*\" believes every peer; an empty list believes none.",
+        flag: None,
+        platform: None,
+        kind: Kind::Peers(lens!(forwarded_allow_ips)),
     },
     Setting {
         key: "limit_request_body",

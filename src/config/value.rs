@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{BindAddress, LogLevel};
+use super::{BindAddress, LogLevel, TrustedPeers};
 
 /// A value as it was given, before it is known what it is for. Flags and the environment give text; the file gives
 /// text, numbers or lists. Every setting reads text, so one grammar serves all sources.
@@ -130,6 +130,19 @@ pub(super) fn addresses(given: &Given) -> Option<Vec<BindAddress>> {
     (!addresses.is_empty() && !addresses.iter().enumerate().any(twice)).then_some(addresses)
 }
 
+/// Addresses of peers that are believed, or `*`; an empty string or list is nobody.
+pub(super) fn peers(given: &Given) -> Option<TrustedPeers> {
+    let parts: Vec<&str> = match given {
+        Given::Text(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect(),
+        Given::List(list) => list.iter().map(|part| part.trim()).collect(),
+        _ => return None,
+    };
+    if parts.contains(&"*") {
+        return Some(TrustedPeers::Any);
+    }
+    parts.into_iter().map(|part| part.parse().ok()).collect::<Option<_>>().map(TrustedPeers::These)
+}
+
 /// The longest path of a Unix socket, in bytes: `sun_path` holds 108, the last of them NUL (unix(7)).
 const UNIX_PATH_MAX: usize = 107;
 
@@ -215,5 +228,19 @@ pub(super) fn show_addresses(addresses: &[BindAddress]) -> String {
     match addresses {
         [one] => show(one),
         many => format!("[{}]", many.iter().map(show).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Peers as a TOML value: a string for one and for all, else a list.
+pub(super) fn show_peers(peers: &TrustedPeers) -> String {
+    match peers {
+        TrustedPeers::Any => show_text("*"),
+        TrustedPeers::These(addresses) => match addresses.as_slice() {
+            [one] => show_text(&one.to_string()),
+            many => {
+                let shown: Vec<_> = many.iter().map(|address| show_text(&address.to_string())).collect();
+                format!("[{}]", shown.join(", "))
+            }
+        },
     }
 }

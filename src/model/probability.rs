@@ -18,7 +18,7 @@ pub fn predicted_class(decision: &[f64]) -> usize {
 }
 
 impl Probability {
-    /// Replaces `out` by the probability of each class. A value can be NaN where scikit-learn's is.
+    /// Replaces `out` by the probability of each class.
     pub fn probabilities(self, decision: &[f64], out: &mut Vec<f64>) {
         out.clear();
         match (self, decision) {
@@ -29,7 +29,12 @@ impl Probability {
             (Self::OvrLogistic, values) => {
                 out.extend(values.iter().map(|&value| logistic(value)));
                 let sum: f64 = out.iter().sum();
-                divide(out, sum);
+                if sum == 0.0 {
+                    let equal = 1.0 / out.len() as f64; // all underflowed: scikit-learn calls them equal then
+                    out.fill(equal);
+                } else {
+                    divide(out, sum);
+                }
             }
             (Self::SoftmaxBinary, &[value]) => softmax([-value, value], out),
             (Self::Softmax | Self::SoftmaxBinary, values) => softmax(values.iter().copied(), out),
@@ -62,6 +67,13 @@ fn divide(values: &mut [f64], divisor: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_all_underflow_are_equally_probable() {
+        let mut out = Vec::new();
+        Probability::OvrLogistic.probabilities(&[-800.0, -900.0, -1000.0, -1e308], &mut out);
+        assert_eq!(out, [0.25; 4]);
+    }
 
     #[test]
     fn ties_fall_as_scikit_learns() {

@@ -15,7 +15,7 @@ use super::api::{health, lesson};
 use super::body::{self, BodyError};
 use super::route::{self, Decision, Route};
 use super::target;
-use crate::config::Settings;
+use crate::config::{Settings, TrustedPeers};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::pipeline::{Pipeline, PredictJob, Progress};
@@ -41,14 +41,17 @@ pub struct App {
     /// One long batch at a time: the others would only get in each other's way.
     long_batch: Semaphore,
     limits: Limits,
+    trusted_proxies: TrustedPeers,
     slot: SlotHandle,
 }
 
 /// What a connection knows of itself that an answer may need.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Connection {
-    /// The listener's address; `None` for a Unix socket.
+    /// This end's address; `None` for a Unix socket.
     pub local: Option<SocketAddr>,
+    /// The client's address; `None` for a Unix socket.
+    pub peer: Option<SocketAddr>,
 }
 
 impl App {
@@ -60,6 +63,7 @@ impl App {
             url: RefCell::default(),
             long_batch: Semaphore::new(1),
             limits: settings.limits,
+            trusted_proxies: settings.forwarded_allow_ips.clone(),
             slot,
         }
     }
@@ -194,7 +198,9 @@ impl App {
         with: impl FnOnce(&Envelope<'_>) -> T,
     ) -> T {
         let mut url = self.url.borrow_mut();
-        target::write_url(&mut url, request.uri(), request.headers(), path, connection.local);
+        let trusted = self.trusted_proxies.contains(connection.peer.map(|peer| peer.ip()));
+        let scheme = target::scheme(request.headers(), trusted);
+        target::write_url(&mut url, &scheme, request.uri(), request.headers(), path, connection.local);
         with(&Envelope { method: request.method().as_str(), time: unix_micros(), url: &url })
     }
 

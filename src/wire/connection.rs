@@ -143,11 +143,11 @@ impl Server {
 async fn accept(shared: Rc<Shared>, listener: Listener) {
     loop {
         let accepted = match &listener {
-            Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, _)| {
+            Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| {
                 // Answers leave at once. Fails only for a connection that is already gone.
                 let _ = stream.set_nodelay(true);
-                let local = stream.local_addr().ok();
-                Shared::serve(&shared, stream, Connection { local });
+                let about = Connection { local: stream.local_addr().ok(), peer: Some(peer) };
+                Shared::serve(&shared, stream, about);
             }),
             Listener::Unix(unix) => {
                 unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default()))

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use hyper::Uri;
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The path, percent-decoded; what is not UTF-8 then becomes U+FFFD, as Python's `unquote` has it.
@@ -14,22 +14,44 @@ pub fn decoded_path(uri: &Uri) -> Cow<'_, str> {
     if path.contains('%') { percent_decode_str(path).decode_utf8_lossy() } else { Cow::Borrowed(path) }
 }
 
-/// Replaces `url` by `http://host/path?query`: the host as the client wrote it, the path decoded, the query as it
+/// What a proxy says that its client used; the last one where several are given.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The scheme that the client used: what a trusted proxy says, word for word as uvicorn takes it, else `http`.
+pub fn scheme(headers: &HeaderMap, trusted: bool) -> Cow<'static, str> {
+    let said = headers.get_all(X_FORWARDED_PROTO).iter().next_back().filter(|_| trusted);
+    said.map_or(Cow::Borrowed("http"), |said| Cow::Owned(latin1(said.as_bytes().trim_ascii()).collect()))
+}
+
+/// The characters of a header, as ASGI servers decode it.
+fn latin1(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.iter().map(|&byte| char::from(byte))
+}
+
+/// Replaces `url` by `scheme://host/path?query`: the host as the client wrote it, the path decoded, the query as it
 /// came. Without a `Host` (HTTP/1.0) the address of the listener stands in, its port left out when it is 80.
-pub fn write_url(url: &mut String, uri: &Uri, headers: &HeaderMap, path: &str, local: Option<SocketAddr>) {
+pub fn write_url(
+    url: &mut String,
+    scheme: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+    path: &str,
+    local: Option<SocketAddr>,
+) {
     url.clear();
+    url.push_str(scheme);
+    url.push_str("://");
     let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
-    match authority.or_else(|| headers.get(HOST).map(hyper::header::HeaderValue::as_bytes)) {
+    match authority.or_else(|| headers.get(HOST).map(HeaderValue::as_bytes)) {
         Some(host) => {
-            url.push_str("http://");
-            url.extend(host.iter().map(|&byte| char::from(byte))); // Latin-1, as ASGI servers decode headers
+            url.extend(latin1(host));
         }
         None => match local {
             Some(address) if address.port() == 80 => {
-                let _ = write!(url, "http://{}", address.ip()); // writing to a String cannot fail
+                let _ = write!(url, "{}", address.ip()); // writing to a String cannot fail
             }
             Some(address) => {
-                let _ = write!(url, "http://{}:{}", address.ip(), address.port());
+                let _ = write!(url, "{}:{}", address.ip(), address.port());
             }
             None => {}
         },
@@ -93,7 +115,7 @@ mod tests {
                 headers.insert(HOST, host.parse().unwrap());
             }
             let (mut url, path) = (String::new(), decoded_path(&uri));
-            write_url(&mut url, &uri, &headers, &path, local);
+            write_url(&mut url, &scheme(&headers, true), &uri, &headers, &path, local);
             assert_eq!(url, expected);
         }
         assert_eq!(location("http://h/args/a b/é?x=%20|"), "http://h/args/a%20b/%C3%A9?x=%20%7C");

@@ -25,6 +25,9 @@ pub fn args(envelope: &Envelope<'_>, model: &Model<'_>) -> Vec<u8> {
 
 /// `GET /args/{arg}`: one argument of the training run; an unknown one is an empty string.
 pub fn arg(envelope: &Envelope<'_>, model: &Model<'_>, name: &str) -> Vec<u8> {
+    if name.starts_with("_sa") {
+        return index(envelope); // FastAPI's encoder drops such members, as private ones of SQLAlchemy
+    }
     answer(envelope, |out| write_member(out, name, model.args().member(name).unwrap_or(b"\"\"")))
 }
 
