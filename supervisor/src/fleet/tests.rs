@@ -195,9 +195,11 @@ impl World {
     /// Lets everybody do what they have been told, until nothing moves without time passing.
     fn settle(&mut self) {
         for _ in 0..1_000 {
-            let Some((&child, fake)) = self.children.iter().find(|(_, c)| {
-                !c.ready || c.killed || c.orders.iter().any(|o| *o != Order::Serve)
-            }) else {
+            let Some((&child, fake)) = self
+                .children
+                .iter()
+                .find(|(_, c)| !c.ready || c.killed || c.orders.iter().any(|o| *o != Order::Serve))
+            else {
                 return self.tell(Event::Tick);
             };
             if fake.killed {
@@ -258,7 +260,10 @@ fn the_first_worker_that_fails_fails_the_start_and_ends_the_others() {
     world.end(first, Exit::Status(3));
     world.settle();
     assert_eq!(world.exit, Some(true));
-    assert_eq!(world.said(|n| matches!(n, Notice::StartFailed { reason } if reason.contains("a probe differs"))), 1);
+    assert_eq!(
+        world.said(|n| matches!(n, Notice::StartFailed { reason } if reason.contains("a probe differs"))),
+        1
+    );
 }
 
 #[test]
