@@ -1,4 +1,5 @@
 //! The fleet, against the real binary: nobody refused, nothing lost, nothing left behind.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod support;
 
@@ -102,7 +103,7 @@ fn a_request_that_arrives_slowly_is_answered_by_a_draining_worker() {
     linnet.signal(Signal::SIGTERM);
     linnet.wait_for("worker retiring");
     // Longer than idle connections are kept (500 ms, by setting); this is the time under test, not a guess.
-    std::thread::sleep(Duration::from_millis(1_000));
+    std::thread::sleep(Duration::from_secs(1));
     slow.write_all(b" test\r\n\r\n").unwrap();
     assert!(receive(&mut BufReader::new(&slow)).unwrap().closes);
     assert!(linnet.wait().success());
@@ -200,7 +201,7 @@ fn a_crash_loop_backs_off_while_its_siblings_serve() {
     let delays: Vec<_> =
         linnet.log().iter().filter(|l| l.contains("worker died")).map(|l| respawn_in(l)).collect();
     assert_eq!(delays.len(), 3);
-    assert_eq!(delays[0], 0.0);
+    assert!(delays[0].abs() < f64::EPSILON);
     assert!((0.075..=0.1).contains(&delays[1]) && (0.15..=0.2).contains(&delays[2]), "{delays:?}");
 }
 
