@@ -74,21 +74,21 @@ fn term_loses_nothing_under_load() {
 fn an_idle_connection_is_kept_through_a_drain_and_a_reused_one_is_answered() {
     let mut linnet = Start::with_workers(1).set("KEEPALIVE_MIN", "2000ms").ready();
     let address = linnet.address();
-    let (mut reused, mut idle, mut fresh) = (
-        TcpStream::connect(address).unwrap(),
-        TcpStream::connect(address).unwrap(),
-        TcpStream::connect(address).unwrap(),
-    );
-    for stream in [&mut reused, &mut idle] {
-        send(stream, PATH).unwrap();
-        assert!(!receive(&mut BufReader::new(stream)).unwrap().closes);
-    }
-    linnet.signal(Signal::SIGTERM);
-    linnet.wait_for("worker retiring");
-    for stream in [&mut reused, &mut fresh] {
+    let [mut probe, mut reused, mut idle, mut fresh] =
+        std::array::from_fn(|_| TcpStream::connect(address).unwrap());
+    let exchange = |stream: &mut TcpStream| {
         send(stream, PATH).unwrap();
         let answer = receive(&mut BufReader::new(stream)).unwrap();
-        assert!(answer.closes && answer.status < 500);
+        assert!(answer.status < 500);
+        answer
+    };
+    for stream in [&mut reused, &mut idle] {
+        assert!(!exchange(stream).closes);
+    }
+    linnet.signal(Signal::SIGTERM);
+    wait_until("the worker retires", || exchange(&mut probe).closes);
+    for stream in [&mut reused, &mut fresh] {
+        assert!(exchange(stream).closes);
     }
     // The one that stays idle ends cleanly, and only then does the worker go.
     assert_eq!(idle.read(&mut [0; 16]).unwrap(), 0);
