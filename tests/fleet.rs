@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use support::linnet::{Start, is_alive, kill_9, wait_until};
+use support::linnet::{Start, is_alive, kill_9, send_signal, wait_until};
 use support::load::{Load, Mode, get, receive, send, wait_until_refused};
 
 /// A cheap route; the tests look at whether it is answered, not at what.
@@ -42,7 +42,7 @@ fn connections_that_wait_for_a_killed_worker_are_served_by_its_successor() {
     let linnet = Start::with_workers(1).ready();
     let worker = linnet.workers()[0];
     // Stopped, the worker accepts nothing: these wait in its queue.
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker), Signal::SIGSTOP).unwrap();
+    send_signal(worker, Signal::SIGSTOP);
     let mut waiting: Vec<_> = (0..20).map(|_| TcpStream::connect(linnet.address()).unwrap()).collect();
     for stream in &mut waiting {
         send(stream, PATH).unwrap();
@@ -132,6 +132,8 @@ fn workers_and_port_do_not_outlive_a_killed_supervisor() {
     let mut linnet = Start::with_workers(3).ready();
     let (address, workers) = (linnet.address(), linnet.workers());
     assert_eq!(workers.len(), 3);
+    // One that cannot do anything by itself any more.
+    send_signal(workers[0], Signal::SIGSTOP);
     let began = Instant::now();
     kill_9(linnet.pid());
     linnet.wait();
@@ -147,7 +149,7 @@ fn workers_ignore_signals_meant_for_the_supervisor() {
     let workers = linnet.workers();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
         for worker in &workers {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(*worker), signal).unwrap();
+            send_signal(*worker, signal);
         }
     }
     for _ in 0..20 {

@@ -115,7 +115,11 @@ impl Linnet {
                 return line.clone();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !lines.1, "no line {nth} with {what:?} in:\n{}", lines.0.join("\n"));
+            if left.is_zero() || lines.1 {
+                // Not with the lock held: the end of the test wants the log, too.
+                drop(lines);
+                panic!("no line {nth} with {what:?}");
+            }
             lines = self.log.news.wait_timeout(lines, left).unwrap().0;
         }
     }
@@ -150,7 +154,7 @@ impl Linnet {
 
     /// Sends the supervisor a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid()), signal).unwrap();
+        send_signal(self.pid(), signal);
     }
 
     /// Waits for its end.
@@ -179,9 +183,14 @@ impl Drop for Linnet {
     }
 }
 
-/// Kills a process with SIGKILL.
+/// Sends a process a signal.
+pub(crate) fn send_signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Kills a process as nothing can prevent.
 pub(crate) fn kill_9(pid: i32) {
-    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    send_signal(pid, Signal::SIGKILL);
 }
 
 /// Whether a process runs: neither gone nor a zombie.
