@@ -47,7 +47,7 @@ pub const MAX_REASON: usize = 2_000;
 pub fn failure_report(reason: &str) -> Vec<u8> {
     let line = reason.replace(['\n', '\r'], " ");
     let mut report = vec![FAILED];
-    report.extend_from_slice(line[..line.floor_char_boundary(MAX_REASON)].as_bytes());
+    report.extend_from_slice(&line.as_bytes()[..line.floor_char_boundary(MAX_REASON)]);
     report
 }
 

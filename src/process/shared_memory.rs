@@ -42,6 +42,7 @@ pub fn map_scoreboard(seats: usize) -> io::Result<Scoreboard> {
     // SAFETY: the mapping is never unmapped ('static), page-aligned (so aligned for both types, whose sizes are
     // multiples of their alignment), zeroed (a valid value of every field, all atomics or arrays of them), long
     // enough by the sum above, and from here on reached through shared references to atomics alone.
+    #[expect(clippy::cast_ptr_alignment, reason = "the mapping begins at a page; see above")]
     let (fleet, seats) = unsafe {
         let fleet = &*start.cast::<FleetBlock>();
         let first = start.add(size_of::<FleetBlock>()).cast::<Seat>();

@@ -66,10 +66,7 @@ enum BootError {
 pub fn run(worker: Worker) -> u8 {
     let seat = worker.slot.seat();
     seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
-    let mut channel = match worker.channel.try_clone() {
-        Ok(channel) => channel,
-        Err(_) => return EXIT_BOOT_FAILED,
-    };
+    let Ok(mut channel) = worker.channel.try_clone() else { return EXIT_BOOT_FAILED };
     match boot(worker) {
         Ok(status) => status,
         Err(error) => {

@@ -37,6 +37,10 @@ pub struct Histogram {
 }
 
 impl Default for Histogram {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "only tests and commands without workers build one; else it is mapped"
+    )]
     fn default() -> Self {
         Self { counts: [const { AtomicU64::new(0) }; COUNTS], sum: AtomicU64::new(0) }
     }
@@ -88,6 +92,9 @@ impl Histogram {
     }
 
     /// The same counts as the crate's histogram, which knows quantiles.
+    ///
+    /// # Panics
+    /// Never: the bounds are constants that the crate accepts.
     pub fn snapshot(&self) -> hdrhistogram::Histogram<u64> {
         let mut copy = hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, SIGNIFICANT_DIGITS)
             .expect("the bounds are constants that the crate accepts");

@@ -42,7 +42,7 @@ pub(crate) fn write(notice: &Notice) {
         }
         Notice::SlotRecovered { slot } => info!(slot, "slot recovered"),
         Notice::Draining { delay } => {
-            info!(?delay, "draining: readiness is off, everything is answered still")
+            info!(?delay, "draining: readiness is off, everything is answered still");
         }
         Notice::Retiring { timeout } => info!(?timeout, "draining: workers finish"),
         Notice::StoppingFast => info!("stopping now"),

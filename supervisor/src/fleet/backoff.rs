@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A worker that has served this long has shown that it can: its slot starts afresh.
-pub(crate) const HEALTHY: Duration = Duration::from_secs(60);
+pub(crate) const HEALTHY: Duration = Duration::from_mins(1);
 
 /// Delay before the second respawn; each further one doubles it.
 const FIRST: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ fn delay(deaths: u32) -> Duration {
 }
 
 /// Random numbers from a seed that is handed in, so that the core stays a function of its inputs
-/// (Vigna's SplitMix64).
+/// (Vigna's `SplitMix64`).
 #[derive(Clone, Debug)]
 pub(crate) struct Jitter(u64);
 
@@ -76,7 +76,8 @@ impl Jitter {
 
     /// Takes up to a quarter off `full`, so that slots that died together do not come back together.
     fn shorten(&mut self, full: Duration) -> Duration {
-        full - full.mul_f64(0.25 * (self.next() >> 11) as f64 / (1_u64 << 53) as f64)
+        let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        full.mul_f64(1.0 - 0.25 * share)
     }
 }
 

@@ -2,21 +2,21 @@
 //! seed. `perform.rs` does what it says; `LIFECYCLE.md` explains it.
 
 mod backoff;
+mod command;
 mod notice;
 mod protocol;
+mod reload;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::time::Duration;
-
-use linnet::process::channel::Order;
 
 use self::backoff::{HEALTHY, Jitter};
 pub(crate) use self::notice::Notice;
 pub(crate) use self::protocol::{Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy};
-use self::protocol::{FAST_GRACE, KILL_GRACE};
-use self::slot::{Slot, Stage, Worker};
+use self::slot::{Slot, Worker};
 
 /// Where the whole fleet is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ enum Reload {
 
 /// The state of the fleet.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own line of explanation")]
 pub(crate) struct Fleet {
     policy: Policy,
     phase: Phase,
@@ -55,19 +56,26 @@ pub(crate) struct Fleet {
     wanted: usize,
     /// Generation that a plain respawn gets: one that has proven itself.
     generation: Generation,
+    /// The last generation that was begun.
     newest: Generation,
+    /// Generations whose images are kept.
     images: Vec<Generation>,
     reload: Option<Reload>,
+    /// A reload was asked for while one was under way.
     reload_again: bool,
+    /// A loader has been started, and its end has not been heard of.
     loader_runs: bool,
     /// A worker has been ready: from now on only an operator stops the fleet.
     succeeded: bool,
+    /// All workers have been ready at once, and that has been said.
     announced: bool,
+    /// The start has failed.
     failed: bool,
     addresses: Vec<String>,
     next_child: u64,
     jitter: Jitter,
     deaths: u64,
+    /// The slots that new connections were last led to.
     steered: Vec<usize>,
     published: FleetState,
     actions: Vec<Action>,
@@ -128,7 +136,7 @@ impl Fleet {
         // A vacancy without a free seat waits for the end of a worker, which is an event of its own.
         let vacant = self.vacancies().filter(|n| self.slots[*n].free_seat(*n).is_some());
         let respawns = vacant.chain(self.next_to_roll()).map(|number| self.slots[number].not_before);
-        let recoveries = self.slots.iter().filter(|s| s.backoff.deaths() > 0).filter_map(ready_since);
+        let recoveries = self.slots.iter().filter(|s| s.backoff.deaths() > 0).filter_map(Slot::ready_since);
         workers
             .chain(respawns)
             .chain(recoveries.map(|since| since + HEALTHY))
@@ -169,370 +177,6 @@ impl Fleet {
             }
             Event::Exited(child, exit) => self.exited(now, child, exit),
             Event::Command(command) => self.command(now, command),
-        }
-    }
-
-    // Loading.
-
-    fn load(&mut self, generation: Generation) {
-        self.newest = generation;
-        self.loader_runs = true;
-        self.actions.push(Action::Load(generation));
-    }
-
-    fn loaded(&mut self, generation: Generation) {
-        self.loader_runs = false;
-        self.images.push(generation);
-        match (self.phase, self.reload) {
-            (Phase::Loading { .. }, _) => {
-                self.phase = Phase::Binding;
-                self.actions.push(Action::Bind);
-            }
-            (Phase::Serving | Phase::Delaying { .. }, Some(Reload::Loading { .. })) => {
-                self.reload = Some(Reload::Rolling { generation });
-            }
-            _ => {}
-        }
-    }
-
-    fn load_failed(&mut self, now: Duration, generation: Generation, reason: String) {
-        self.loader_runs = false;
-        match (self.phase, self.reload) {
-            (Phase::Loading { .. }, _) => self.fail_start(now, reason),
-            (_, Some(Reload::Loading { .. })) => self.fail_reload(now, generation, reason),
-            _ => {}
-        }
-    }
-
-    fn fail_start(&mut self, now: Duration, reason: String) {
-        self.failed = true;
-        self.log(Notice::StartFailed { reason });
-        self.end_workers(now);
-    }
-
-    // Workers.
-
-    /// Starts a worker in `number` if there is room and the slot need not wait.
-    fn spawn(&mut self, now: Duration, number: usize, generation: Generation) {
-        let slot = &mut self.slots[number];
-        let Some(seat) = slot.free_seat(number) else { return };
-        let id = ChildId(self.next_child);
-        self.next_child += 1;
-        let until = match self.phase {
-            Phase::Draining { until } => until + KILL_GRACE,
-            _ => now + self.policy.boot_timeout,
-        };
-        let stage = Stage::Booting { until };
-        slot.workers.push(Worker { id, pid: 0, seat, generation, stage, refusal: None });
-        self.actions.push(Action::Fork { child: id, slot: number, seat, generation });
-    }
-
-    fn ready(&mut self, now: Duration, child: ChildId) {
-        let Some((number, worker)) = self.worker(child) else { return };
-        if !worker.is_booting() {
-            return;
-        }
-        worker.stage = Stage::Ready { since: now };
-        let (pid, generation) = (worker.pid, worker.generation);
-        if !std::mem::replace(&mut self.slots[number].listening, true) {
-            self.actions.push(Action::Listen(number));
-        }
-        self.actions.push(Action::Tell(child, Order::Serve));
-        self.generation = self.generation.max(generation);
-        if !std::mem::replace(&mut self.succeeded, true) {
-            self.log(Notice::Listening(self.addresses.clone()));
-        }
-        self.log(Notice::WorkerReady { slot: number, pid, generation });
-        let replaced = self.slots[number].workers.iter().find(|w| w.is_ready() && w.id != child);
-        if let Some(replaced) = replaced.map(|w| w.id) {
-            self.retire(now, replaced, true);
-        }
-        if matches!(self.phase, Phase::Draining { .. }) {
-            self.retire(now, child, false);
-        }
-        let ready = self.ready_slots().count();
-        if !self.announced && ready >= self.wanted {
-            self.announced = true;
-            self.log(Notice::FleetReady { workers: ready });
-        }
-    }
-
-    /// Asks a worker to finish; `successor` says whether another one serves the same listeners.
-    fn retire(&mut self, now: Duration, child: ChildId, successor: bool) {
-        let graceful = match self.phase {
-            Phase::Draining { until } => until,
-            _ => now + self.policy.graceful_timeout,
-        };
-        let Some((slot, worker)) = self.worker(child) else { return };
-        worker.stage = Stage::Retiring { until: graceful + KILL_GRACE, successor };
-        let notice = Notice::WorkerRetiring { slot, pid: worker.pid };
-        // Whoever retires without a successor gets no new connections before it empties its queue.
-        self.steer();
-        self.actions.push(Action::Tell(child, if successor { Order::HandOver } else { Order::DrainQueue }));
-        self.log(notice);
-    }
-
-    /// Tells a worker to exit now.
-    fn quit(&mut self, now: Duration, child: ChildId) {
-        let Some((_, worker)) = self.worker(child) else { return };
-        if !matches!(worker.stage, Stage::Killed { .. } | Stage::Quitting { .. }) {
-            worker.stage = Stage::Quitting { until: now + FAST_GRACE };
-            self.actions.push(Action::Tell(child, Order::Quit));
-        }
-    }
-
-    fn exited(&mut self, now: Duration, child: ChildId, exit: Exit) {
-        let Some((slot, mut worker)) = self.remove(child) else { return };
-        let pid = worker.pid;
-        match worker.stage {
-            Stage::Retiring { successor, .. } => {
-                let done = exit == Exit::Status(0);
-                self.slots[slot].drained |= done && !successor;
-                if done || successor {
-                    self.log(Notice::WorkerRetired { slot, pid, exit });
-                } else {
-                    self.died(now, slot, &worker, exit, "while it retired".to_owned());
-                }
-            }
-            Stage::Quitting { .. } | Stage::Killed { while_booting: false } => {
-                self.log(Notice::WorkerRetired { slot, pid, exit });
-                self.slots[slot].drained = true;
-            }
-            Stage::Killed { while_booting: true } => {
-                let reason = format!("not ready within {:?}", self.policy.boot_timeout);
-                self.died(now, slot, &worker, exit, reason);
-            }
-            Stage::Booting { .. } => {
-                let reason = worker.refusal.take().unwrap_or_else(|| "before it was ready".to_owned());
-                self.died(now, slot, &worker, exit, reason);
-            }
-            Stage::Ready { .. } => self.died(now, slot, &worker, exit, "while it served".to_owned()),
-        }
-    }
-
-    /// A worker is gone that nobody asked to go.
-    fn died(&mut self, now: Duration, number: usize, worker: &Worker, exit: Exit, reason: String) {
-        if self.phase == Phase::Stopping {
-            return;
-        }
-        if !self.succeeded {
-            return self.fail_start(now, format!("a worker failed to start: {reason} ({exit})"));
-        }
-        self.deaths += 1;
-        let served = match worker.stage {
-            Stage::Ready { since } => now.saturating_sub(since),
-            _ => Duration::ZERO,
-        };
-        let slot = &mut self.slots[number];
-        let was_failing = slot.backoff.is_failing();
-        let respawn_in = slot.backoff.died(served, &mut self.jitter);
-        slot.not_before = now + respawn_in;
-        // The drain does not wait for a slot whose workers keep dying.
-        slot.drained |= matches!(self.phase, Phase::Draining { .. }) && !respawn_in.is_zero();
-        let (deaths, fails) = (slot.backoff.deaths(), slot.backoff.is_failing());
-        let pid = worker.pid;
-        self.log(if was_failing && fails {
-            Notice::WorkerDiedAgain { slot: number, pid, exit, reason: reason.clone(), respawn_in }
-        } else {
-            Notice::WorkerDied { slot: number, pid, exit, reason: reason.clone(), respawn_in }
-        });
-        if fails && !was_failing {
-            self.log(Notice::SlotFailing { slot: number, deaths });
-        }
-        if worker.generation > self.generation {
-            self.fail_reload(now, worker.generation, reason);
-        }
-    }
-
-    /// Numbers of the slots that should have a worker and have none on its way.
-    fn vacancies(&self) -> impl Iterator<Item = usize> {
-        (0..self.wanted).filter(|number| {
-            let slot = &self.slots[*number];
-            match self.phase {
-                Phase::Serving | Phase::Delaying { .. } => !slot.is_manned(),
-                // A queue that nobody has emptied yet still needs a worker.
-                Phase::Draining { .. } => slot.workers.is_empty() && slot.listening && !slot.drained,
-                _ => false,
-            }
-        })
-    }
-
-    fn man_slots(&mut self, now: Duration) {
-        for number in self.vacancies().collect::<Vec<_>>() {
-            if self.slots[number].not_before <= now {
-                self.spawn(now, number, self.generation);
-            }
-        }
-    }
-
-    fn meet_deadlines(&mut self, now: Duration) {
-        match self.phase {
-            Phase::Loading { until } if until <= now && self.loader_runs => {
-                self.phase = Phase::Loading { until: Duration::MAX };
-                self.actions.push(Action::StopLoader);
-            }
-            Phase::Delaying { until } if until <= now => self.drain(now),
-            _ => {}
-        }
-        if let Some(Reload::Loading { generation, until }) = self.reload
-            && until <= now
-        {
-            self.reload = Some(Reload::Loading { generation, until: Duration::MAX });
-            self.actions.push(Action::StopLoader);
-        }
-        for (number, slot) in self.slots.iter_mut().enumerate() {
-            if slot.backoff.deaths() > 0 && ready_since(slot).is_some_and(|since| since + HEALTHY <= now) {
-                if slot.backoff.is_failing() {
-                    self.actions.push(Action::Log(Notice::SlotRecovered { slot: number }));
-                }
-                slot.backoff.recovered();
-            }
-            for worker in &mut slot.workers {
-                if worker.stage.deadline().is_some_and(|until| until <= now) {
-                    let while_booting = worker.is_booting();
-                    let why = match worker.stage {
-                        Stage::Booting { .. } => "not ready within boot_timeout",
-                        Stage::Retiring { .. } => "not done within graceful_timeout",
-                        _ => "did not exit when told to",
-                    };
-                    worker.stage = Stage::Killed { while_booting };
-                    self.actions.push(Action::Kill(worker.id));
-                    self.actions.push(Action::Log(Notice::WorkerKilled {
-                        slot: number,
-                        pid: worker.pid,
-                        why,
-                    }));
-                }
-            }
-        }
-    }
-
-    // What operators ask for.
-
-    fn command(&mut self, now: Duration, command: Command) {
-        match (command, self.phase) {
-            (_, Phase::Over | Phase::Stopping) => {}
-            (Command::StopFast, _) => self.stop_fast(now),
-            (Command::Stop, Phase::Serving) if self.succeeded => {
-                self.log(Notice::Draining { delay: self.policy.drain_delay });
-                self.phase = Phase::Delaying { until: now + self.policy.drain_delay };
-            }
-            // The second time, or before anybody was served.
-            (Command::Stop, _) => self.stop_fast(now),
-            (Command::Reload, Phase::Serving) if self.succeeded => self.begin_reload(now),
-            (Command::ScaleUp, Phase::Serving) => self.scale(now, self.wanted + 1),
-            (Command::ScaleDown, Phase::Serving) => self.scale(now, self.wanted.saturating_sub(1)),
-            (Command::Reload | Command::ScaleUp | Command::ScaleDown, _) => {}
-        }
-    }
-
-    fn drain(&mut self, now: Duration) {
-        let timeout = self.policy.graceful_timeout;
-        self.phase = Phase::Draining { until: now + timeout };
-        self.abandon_reload();
-        self.log(Notice::Retiring { timeout });
-        self.actions.push(Action::IgnoreNewConnections);
-        for slot in &mut self.slots {
-            // One more try for a queue that waits for a respawn.
-            slot.not_before = now;
-            slot.drained = false;
-        }
-        for child in self.children(Worker::is_ready) {
-            self.retire(now, child, false);
-        }
-    }
-
-    fn stop_fast(&mut self, now: Duration) {
-        self.log(Notice::StoppingFast);
-        self.end_workers(now);
-    }
-
-    fn end_workers(&mut self, now: Duration) {
-        self.phase = Phase::Stopping;
-        self.abandon_reload();
-        for child in self.children(|_| true) {
-            self.quit(now, child);
-        }
-    }
-
-    fn scale(&mut self, now: Duration, workers: usize) {
-        let max_workers = self.policy.max_workers;
-        if !(1..=max_workers).contains(&workers) {
-            return self.log(Notice::ScaleRefused { workers: self.wanted, max_workers });
-        }
-        self.wanted = workers;
-        self.log(Notice::Scaled { workers });
-        let surplus: Vec<_> = self.slots[workers..].iter().flat_map(|s| &s.workers).cloned().collect();
-        for worker in surplus {
-            match worker.stage {
-                Stage::Ready { .. } => self.retire(now, worker.id, false),
-                Stage::Booting { .. } => self.quit(now, worker.id),
-                _ => {}
-            }
-        }
-    }
-
-    // Reload.
-
-    fn begin_reload(&mut self, now: Duration) {
-        if self.reload.is_some() {
-            // Whatever has changed since then is picked up by one more reload afterwards.
-            self.reload_again = true;
-            return;
-        }
-        let generation = self.newest + 1;
-        self.log(Notice::Reloading { generation });
-        self.reload = Some(Reload::Loading { generation, until: now + self.policy.boot_timeout });
-        self.load(generation);
-    }
-
-    /// Replaces one worker after the other: the next only when the last one replaced is gone.
-    fn advance_roll(&mut self, now: Duration) {
-        let Some(Reload::Rolling { generation }) = self.reload else { return };
-        if !self.children(Worker::holds_up_a_roll).is_empty() {
-            return;
-        }
-        if let Some(number) = self.next_to_roll() {
-            if self.slots[number].not_before <= now {
-                self.spawn(now, number, generation);
-            }
-        } else if self.children(|w| w.is_ready() && w.generation < generation).is_empty() {
-            self.generation = generation;
-            self.log(Notice::Reloaded { generation });
-            self.end_reload(now);
-        }
-    }
-
-    /// The slot whose worker the roll replaces next.
-    fn next_to_roll(&self) -> Option<usize> {
-        let Some(Reload::Rolling { generation }) = self.reload else { return None };
-        let is_old = |w: &Worker| w.is_ready() && w.generation < generation;
-        if self.slots.iter().flat_map(|s| &s.workers).any(Worker::holds_up_a_roll) {
-            return None;
-        }
-        self.slots[..self.wanted].iter().position(|s| s.workers.len() == 1 && s.workers.iter().any(is_old))
-    }
-
-    fn fail_reload(&mut self, now: Duration, generation: Generation, reason: String) {
-        self.log(Notice::ReloadFailed { generation, reason });
-        self.end_reload(now);
-    }
-
-    fn end_reload(&mut self, now: Duration) {
-        self.reload = None;
-        for old in self.images.extract_if(.., |image| *image != self.generation) {
-            self.actions.push(Action::Discard(old));
-        }
-        if std::mem::take(&mut self.reload_again) && self.phase == Phase::Serving {
-            self.begin_reload(now);
-        }
-    }
-
-    fn abandon_reload(&mut self) {
-        self.reload = None;
-        self.reload_again = false;
-        if self.loader_runs {
-            self.actions.push(Action::StopLoader);
         }
     }
 
@@ -604,12 +248,4 @@ impl Fleet {
     fn ready_slots(&self) -> impl Iterator<Item = usize> {
         self.slots.iter().enumerate().filter(|(_, slot)| slot.is_ready()).map(|(number, _)| number)
     }
-}
-
-/// Since when a slot's worker has been serving.
-fn ready_since(slot: &Slot) -> Option<Duration> {
-    slot.workers.iter().find_map(|w| match w.stage {
-        Stage::Ready { since } => Some(since),
-        _ => None,
-    })
 }

@@ -92,6 +92,14 @@ impl Slot {
         self.workers.iter().any(Worker::is_ready)
     }
 
+    /// Since when a worker has been serving it.
+    pub(crate) fn ready_since(&self) -> Option<Duration> {
+        self.workers.iter().find_map(|worker| match worker.stage {
+            Stage::Ready { since } => Some(since),
+            _ => None,
+        })
+    }
+
     /// Whether a worker serves this slot or is about to.
     pub(crate) fn is_manned(&self) -> bool {
         self.workers.iter().any(|w| w.is_ready() || w.is_booting())

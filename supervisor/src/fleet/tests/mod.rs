@@ -1,0 +1,194 @@
+//! The core against a fake clock and scripted children: chosen stories, and thousands of random ones.
+
+mod random;
+mod world;
+
+use std::collections::BTreeSet;
+
+use linnet::process::channel::Order;
+
+use self::world::{MAX_WORKERS, SECOND, WORKERS, World};
+use super::{Command, Event, Exit, Notice};
+
+#[test]
+fn a_model_that_cannot_be_loaded_binds_nothing_and_fails_the_start() {
+    let mut world = World::new();
+    world.finish_loading(false);
+    assert_eq!(world.exit, Some(true));
+    assert_eq!(world.notices, [Notice::StartFailed { reason: "no such file".into() }]);
+}
+
+#[test]
+fn a_loader_that_hangs_is_stopped() {
+    let mut world = World::new();
+    world.pass(31 * SECOND);
+    assert_eq!(world.exit, Some(true));
+}
+
+#[test]
+fn the_first_worker_that_fails_fails_the_start_and_ends_the_others() {
+    let mut world = World::new();
+    world.finish_loading(true);
+    let first = *world.children.keys().next().unwrap();
+    world.tell(Event::Refused(first, "a probe differs".into()));
+    world.end(first, Exit::Status(3));
+    world.settle();
+    assert_eq!(world.exit, Some(true));
+    assert_eq!(
+        world.said(|n| matches!(n, Notice::StartFailed { reason } if reason.contains("a probe differs"))),
+        1
+    );
+}
+
+#[test]
+fn a_dead_worker_is_replaced_at_once_and_its_slot_is_steered_around_until_then() {
+    let mut world = World::serving();
+    world.end(world.in_slot(1), Exit::Signal("SIGKILL"));
+    assert_eq!(world.fleet.steered, [0, 2]);
+    assert_eq!(world.children.len(), WORKERS);
+    world.settle();
+    assert_eq!(world.fleet.steered, [0, 1, 2]);
+}
+
+#[test]
+fn a_crash_loop_backs_off_logs_changes_and_leaves_the_siblings_alone() {
+    let mut world = World::serving();
+    world.forked_at.clear();
+    for _ in 0..12 {
+        world.end(world.in_slot(0), Exit::Signal("SIGSEGV"));
+        assert!(world.state.ready && world.state.ready_workers == WORKERS - 1);
+        for _ in 0..31 {
+            world.pass(SECOND);
+            world.settle();
+        }
+    }
+    let forks: Vec<_> = world.forked_at.iter().map(|(at, _)| *at).collect();
+    assert_eq!(forks.len(), 12);
+    assert_eq!(world.said(|n| matches!(n, Notice::WorkerDied { .. })), 3);
+    assert_eq!(world.said(|n| matches!(n, Notice::SlotFailing { .. })), 1);
+    assert_eq!(world.state.failing_slots, 1);
+    world.pass(61 * SECOND);
+    assert_eq!(world.said(|n| matches!(n, Notice::SlotRecovered { .. })), 1);
+    assert_eq!(world.state.failing_slots, 0);
+    let died = world.now;
+    world.end(world.in_slot(0), Exit::Signal("SIGSEGV"));
+    assert_eq!(world.forked_at.last(), Some(&(died, 0)), "at once again after a healthy minute");
+}
+
+#[test]
+fn term_says_so_first_then_retires_all_then_kills_who_is_late() {
+    let mut world = World::serving();
+    world.tell(Event::Command(Command::Stop));
+    assert!(!world.state.ready && world.state.draining);
+    world.pass(4 * SECOND);
+    assert!(world.children.values().all(|c| c.orders == [Order::Serve]));
+    world.pass(2 * SECOND);
+    assert!(world.children.values().all(|c| c.orders == [Order::Serve, Order::DrainQueue]));
+    world.end(world.in_slot(0), Exit::Status(0));
+    world.pass(25 * SECOND);
+    assert!(world.children.len() == 2 && world.children.values().all(|c| c.killed));
+    world.settle();
+    assert_eq!(world.exit, Some(false));
+}
+
+#[test]
+fn a_second_term_is_fast_and_so_is_int() {
+    for commands in [vec![Command::Stop, Command::Stop], vec![Command::StopFast]] {
+        let mut world = World::serving();
+        for command in commands {
+            world.tell(Event::Command(command));
+        }
+        assert!(world.children.values().all(|c| c.orders.contains(&Order::Quit)));
+        world.pass(2 * SECOND);
+        assert!(world.children.values().all(|c| c.killed));
+        world.settle();
+        assert_eq!(world.exit, Some(false));
+    }
+}
+
+#[test]
+fn a_worker_that_dies_during_the_drain_delay_is_replaced_and_so_is_its_queue_served() {
+    let mut world = World::serving();
+    world.tell(Event::Command(Command::Stop));
+    world.end(world.in_slot(2), Exit::Signal("SIGKILL"));
+    assert_eq!(world.children.len(), WORKERS);
+    world.pass(6 * SECOND);
+    world.end(world.in_slot(1), Exit::Signal("SIGKILL"));
+    let replacement = *world.children.iter().find(|(_, c)| c.slot == 1).expect("its queue needs somebody").0;
+    world.become_ready(replacement);
+    assert_eq!(world.children[&replacement].orders, [Order::Serve, Order::DrainQueue]);
+    world.settle();
+    assert_eq!(world.exit, Some(false));
+}
+
+#[test]
+fn a_roll_replaces_one_by_one_and_never_lacks_a_worker() {
+    let mut world = World::serving();
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(true);
+    for _ in 0..100 {
+        assert!(world.state.ready_workers >= WORKERS);
+        assert!(world.children.len() <= WORKERS + 1);
+        let Some((&child, fake)) =
+            world.children.iter().find(|(_, c)| !c.ready || c.orders.contains(&Order::HandOver))
+        else {
+            break;
+        };
+        if fake.ready {
+            world.end(child, Exit::Status(0));
+        } else {
+            world.become_ready(child);
+        }
+    }
+    assert_eq!(world.said(|n| *n == Notice::Reloaded { generation: 2 }), 1);
+    assert!(world.children.values().all(|c| c.generation == 2));
+    assert_eq!(world.images, BTreeSet::from([2]));
+}
+
+#[test]
+fn a_reload_that_fails_leaves_the_old_generation_alone() {
+    let mut world = World::serving();
+    let before: Vec<_> = world.children.keys().copied().collect();
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(false);
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(true);
+    let canary = *world.children.iter().find(|(_, c)| c.generation == 3).unwrap().0;
+    world.tell(Event::Refused(canary, "a probe differs".into()));
+    world.end(canary, Exit::Status(3));
+    world.pass(120 * SECOND);
+    assert_eq!(world.said(|n| matches!(n, Notice::ReloadFailed { .. })), 2);
+    assert_eq!(world.children.keys().copied().collect::<Vec<_>>(), before);
+    assert_eq!(world.images, BTreeSet::from([1]));
+}
+
+#[test]
+fn many_reloads_at_once_become_two() {
+    let mut world = World::serving();
+    for _ in 0..25 {
+        world.tell(Event::Command(Command::Reload));
+    }
+    for _ in 0..3 {
+        world.finish_loading(true);
+        world.settle();
+    }
+    assert!(world.children.values().all(|c| c.generation == 3));
+}
+
+#[test]
+fn scaling_stays_within_the_slots_and_steers_before_it_retires() {
+    let mut world = World::serving();
+    for _ in 0..10 {
+        world.tell(Event::Command(Command::ScaleUp));
+    }
+    world.settle();
+    assert_eq!(world.state.ready_workers, MAX_WORKERS);
+    world.tell(Event::Command(Command::ScaleDown));
+    assert_eq!(world.fleet.steered, [0, 1, 2, 3, 4]);
+    for _ in 0..10 {
+        world.tell(Event::Command(Command::ScaleDown));
+    }
+    world.settle();
+    assert_eq!((world.state.ready_workers, world.children.len()), (1, 1));
+    assert_eq!(world.said(|n| matches!(n, Notice::ScaleRefused { .. })), 7 + 6);
+}

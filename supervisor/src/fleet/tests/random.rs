@@ -1,0 +1,122 @@
+//! Random stories: whatever happens in whatever order.
+
+use std::time::Duration;
+
+use linnet::process::channel::Order;
+use proptest::prelude::*;
+
+use super::world::{Fake, SECOND, World};
+use crate::fleet::{Command, Event, Exit, Phase};
+
+/// One random move of the world around the core.
+#[derive(Clone, Debug)]
+enum Move {
+    Load(bool),
+    Ready(usize),
+    Refuse(usize),
+    Die(usize),
+    Obey(usize),
+    Command(Command),
+    Pass(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let command = prop_oneof![
+        Just(Command::Reload),
+        Just(Command::Reload),
+        Just(Command::ScaleUp),
+        Just(Command::ScaleUp),
+        Just(Command::ScaleDown),
+        Just(Command::ScaleDown),
+        Just(Command::Stop),
+        Just(Command::StopFast),
+    ];
+    let one = prop_oneof![
+        2 => any::<bool>().prop_map(Move::Load),
+        6 => (0..12_usize).prop_map(Move::Ready),
+        1 => (0..12_usize).prop_map(Move::Refuse),
+        2 => (0..12_usize).prop_map(Move::Die),
+        6 => (0..12_usize).prop_map(Move::Obey),
+        2 => command.prop_map(Move::Command),
+        3 => (0..40_000_u64).prop_map(Move::Pass),
+    ];
+    proptest::collection::vec(one, 1..150)
+}
+
+fn play(world: &mut World, step: &Move) {
+    let nth = |world: &World, n: usize| {
+        let count = world.children.len().max(1);
+        world.children.keys().nth(n % count).copied()
+    };
+    match *step {
+        Move::Load(good) => world.finish_loading(good),
+        Move::Command(command) => world.tell(Event::Command(command)),
+        Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
+        Move::Ready(n) => {
+            if let Some(child) = nth(world, n) {
+                world.become_ready(child);
+            }
+        }
+        Move::Refuse(n) => {
+            if let Some(child) = nth(world, n).filter(|c| !world.children[c].ready) {
+                world.tell(Event::Refused(child, "no".into()));
+                world.end(child, Exit::Status(3));
+            }
+        }
+        Move::Die(n) => {
+            if let Some(child) = nth(world, n) {
+                world.end(child, Exit::Signal("SIGSEGV"));
+            }
+        }
+        Move::Obey(n) => {
+            let obeys = |c: &Fake| c.killed || c.orders.iter().any(|o| *o != Order::Serve);
+            if let Some(child) = nth(world, n).filter(|c| obeys(&world.children[c])) {
+                world.end(child, Exit::Status(0));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `World` checks its invariants after each step; here: whatever has happened, a fleet that is left alone
+    /// comes back to full strength, and one that is asked to stop ends in bounded time with nobody left.
+    #[test]
+    fn whatever_happens_the_fleet_recovers_and_can_be_stopped(story in moves(), from_the_start in any::<bool>()) {
+        let mut world = if from_the_start { World::new() } else { World::serving() };
+        for step in story {
+            if world.exit.is_some() {
+                break;
+            }
+            play(&mut world, &step);
+        }
+        if world.exit.is_none() && matches!(world.fleet.phase, Phase::Serving) && world.fleet.succeeded {
+            for _ in 0..4 {
+                world.finish_loading(true);
+                for _ in 0..4 {
+                    world.settle();
+                    world.pass(31 * SECOND);
+                }
+            }
+            prop_assert_eq!(world.state.ready_workers, world.fleet.wanted);
+            prop_assert_eq!(world.children.len(), world.fleet.wanted);
+            prop_assert_eq!(world.fleet.reload, None);
+            prop_assert_eq!(world.images.len(), 1);
+            let live: Vec<_> = (0..world.fleet.wanted).collect();
+            prop_assert_eq!(&world.fleet.steered, &live);
+        }
+        if world.exit.is_none() {
+            world.tell(Event::Command(Command::Stop));
+            // 5 s delay, 20 s to finish, 1 s until the kill.
+            for _ in 0..3 {
+                world.pass(27 * SECOND);
+                let killed: Vec<_> = world.children.iter().filter(|(_, c)| c.killed).map(|(id, _)| *id).collect();
+                for child in killed {
+                    world.end(child, Exit::Signal("SIGKILL"));
+                }
+            }
+            prop_assert!(world.exit.is_some(), "still there: {:?}", world.fleet);
+        }
+    }
+}

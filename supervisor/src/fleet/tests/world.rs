@@ -1,0 +1,240 @@
+//! A fake system with a fake clock: does at once what the core asks, except that children take the time that the
+//! test gives. Holds the core's invariants after each step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use linnet::process::channel::Order;
+
+use crate::fleet::slot::Worker;
+use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy};
+
+pub(super) const WORKERS: usize = 3;
+pub(super) const MAX_WORKERS: usize = 6;
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn policy() -> Policy {
+    Policy {
+        workers: WORKERS,
+        max_workers: MAX_WORKERS,
+        drain_delay: 5 * SECOND,
+        graceful_timeout: 20 * SECOND,
+        boot_timeout: 30 * SECOND,
+        seed: 42,
+    }
+}
+
+/// What the fake system knows of one child.
+#[derive(Clone, Debug)]
+pub(super) struct Fake {
+    pub(super) slot: usize,
+    pub(super) seat: usize,
+    pub(super) generation: Generation,
+    pub(super) ready: bool,
+    pub(super) served: bool,
+    pub(super) orders: Vec<Order>,
+    pub(super) killed: bool,
+}
+
+/// The fake system, with the core that runs in it.
+pub(super) struct World {
+    pub(super) fleet: Fleet,
+    pub(super) now: Duration,
+    pub(super) children: BTreeMap<ChildId, Fake>,
+    pub(super) loading: Option<Generation>,
+    pub(super) images: BTreeSet<Generation>,
+    pub(super) listening: Vec<usize>,
+    pub(super) state: FleetState,
+    pub(super) notices: Vec<Notice>,
+    pub(super) exit: Option<bool>,
+    /// When which slot got a worker.
+    pub(super) forked_at: Vec<(Duration, usize)>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let mut world = Self {
+            fleet: Fleet::new(policy()),
+            now: Duration::from_secs(1_000),
+            children: BTreeMap::new(),
+            loading: None,
+            images: BTreeSet::new(),
+            listening: Vec::new(),
+            state: FleetState::default(),
+            notices: Vec::new(),
+            exit: None,
+            forked_at: Vec::new(),
+        };
+        world.tell(Event::Start);
+        world
+    }
+
+    /// A world in which all workers serve.
+    pub(super) fn serving() -> Self {
+        let mut world = Self::new();
+        world.finish_loading(true);
+        world.settle();
+        assert!(world.state.ready && world.state.ready_workers == WORKERS, "{:?}", world.state);
+        world
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in self.fleet.step(self.now, event) {
+                assert_eq!(self.exit, None, "{action:?} after the exit");
+                events.extend(self.act(action));
+            }
+            self.check();
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Load(generation) => {
+                assert_eq!(self.loading.replace(generation), None, "two loaders");
+            }
+            Action::StopLoader => {
+                let generation = self.loading.take().expect("a loader to stop");
+                return Some(Event::LoadFailed(generation, "stopped".into()));
+            }
+            Action::Discard(generation) => {
+                assert!(self.images.remove(&generation), "discarded twice");
+            }
+            Action::Bind => return Some(Event::Bound(vec!["http://127.0.0.1:1".into()])),
+            Action::Fork { child, slot, seat, generation } => {
+                assert!(slot < self.fleet.wanted && seat / 2 == slot);
+                assert!(self.images.contains(&generation), "no image {generation}");
+                assert!(self.children.values().all(|c| c.seat != seat), "two in a seat");
+                self.forked_at.push((self.now, slot));
+                let fake = Fake {
+                    slot,
+                    seat,
+                    generation,
+                    ready: false,
+                    served: false,
+                    orders: Vec::new(),
+                    killed: false,
+                };
+                assert!(self.children.insert(child, fake).is_none(), "a child's name used twice");
+                return Some(Event::Forked(child, 100 + i32::try_from(child.0).unwrap()));
+            }
+            Action::Listen(slot) => {
+                assert!(!self.listening.contains(&slot), "listens twice");
+                self.listening.push(slot);
+            }
+            Action::Tell(child, order) => {
+                let fake = self.children.get_mut(&child).expect("an order to a child that is gone");
+                if order == Order::Serve {
+                    assert!(self.listening.contains(&fake.slot) && fake.ready);
+                    fake.served = true;
+                }
+                fake.orders.push(order);
+            }
+            Action::Kill(child) => {
+                let fake = self.children.get_mut(&child).expect("a kill of a child that is gone");
+                assert!(!std::mem::replace(&mut fake.killed, true), "killed twice");
+            }
+            Action::Steer(slots) => {
+                assert!(!slots.is_empty() && slots.iter().all(|s| self.listening.contains(s)));
+                for slot in slots {
+                    assert!(
+                        self.children.values().any(|c| c.slot == slot && c.ready),
+                        "steered to a slot without a worker"
+                    );
+                }
+            }
+            Action::IgnoreNewConnections => assert!(self.state.draining || self.fleet.succeeded),
+            Action::Publish(state) => self.state = state,
+            Action::Log(notice) => self.notices.push(notice),
+            Action::Exit { failed } => {
+                assert!(self.children.is_empty() && self.loading.is_none(), "somebody was left behind");
+                self.exit = Some(failed);
+            }
+        }
+        None
+    }
+
+    /// What must hold after every step.
+    pub(super) fn check(&self) {
+        for slot in &self.fleet.slots {
+            assert!(slot.workers.len() <= 2);
+            assert!(slot.workers.iter().filter(|w| w.is_ready()).count() <= 1);
+            assert!(slot.workers.iter().filter(|w| w.is_booting()).count() <= 1);
+        }
+        let known: BTreeSet<_> = self.fleet.slots.iter().flat_map(|s| &s.workers).map(|w| w.id).collect();
+        assert_eq!(known, self.children.keys().copied().collect(), "a child is forgotten or made up");
+        let handing_over = self.fleet.children(Worker::hands_over).len();
+        assert!(handing_over <= 1, "{handing_over} retire at once in a roll");
+        assert!((1..=MAX_WORKERS).contains(&self.fleet.wanted));
+        let served = self.children.values().any(|c| c.served);
+        assert!(!self.state.ready || served || self.state.ready_workers == 0, "ready with nobody there");
+    }
+
+    pub(super) fn finish_loading(&mut self, good: bool) {
+        if let Some(generation) = self.loading.take() {
+            if good {
+                self.images.insert(generation);
+                self.tell(Event::Loaded(generation));
+            } else {
+                self.tell(Event::LoadFailed(generation, "no such file".into()));
+            }
+        }
+    }
+
+    pub(super) fn become_ready(&mut self, child: ChildId) {
+        let fake = self.children.get_mut(&child).unwrap();
+        if !fake.ready && !fake.killed && !fake.orders.contains(&Order::Quit) {
+            fake.ready = true;
+            self.tell(Event::Ready(child));
+        }
+    }
+
+    pub(super) fn end(&mut self, child: ChildId, exit: Exit) {
+        self.children.remove(&child).unwrap();
+        self.tell(Event::Exited(child, exit));
+    }
+
+    /// Lets everybody do what they have been told, until nothing moves without time passing.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..1_000 {
+            let Some((&child, fake)) = self
+                .children
+                .iter()
+                .find(|(_, c)| !c.ready || c.killed || c.orders.iter().any(|o| *o != Order::Serve))
+            else {
+                return self.tell(Event::Tick);
+            };
+            if fake.killed {
+                self.end(child, Exit::Signal("SIGKILL"));
+            } else if fake.orders.iter().any(|o| *o != Order::Serve) {
+                self.end(child, Exit::Status(0));
+            } else {
+                self.become_ready(child);
+            }
+        }
+        panic!("the fleet does not settle");
+    }
+
+    /// Lets time pass, waking the core whenever it has asked for that.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        let mut wakes = 0;
+        while let Some(deadline) = self.fleet.next_deadline().filter(|d| *d <= end && self.exit.is_none()) {
+            self.now = self.now.max(deadline);
+            self.tell(Event::Tick);
+            wakes += 1;
+            assert!(wakes < 10_000, "the core spins at {deadline:?}");
+        }
+        self.now = end;
+        self.tell(Event::Tick);
+    }
+
+    pub(super) fn in_slot(&self, slot: usize) -> ChildId {
+        *self.children.iter().find(|(_, c)| c.slot == slot && c.ready).unwrap().0
+    }
+
+    pub(super) fn said(&self, which: impl Fn(&Notice) -> bool) -> usize {
+        self.notices.iter().filter(|n| which(n)).count()
+    }
+}

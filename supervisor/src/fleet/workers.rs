@@ -1,0 +1,207 @@
+//! Workers: started, proven, retired, killed, mourned and replaced.
+
+use std::time::Duration;
+
+use linnet::process::channel::Order;
+
+use super::backoff::HEALTHY;
+use super::protocol::{FAST_GRACE, KILL_GRACE};
+use super::slot::{Stage, Worker};
+use super::{Action, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
+
+impl Fleet {
+    /// Starts a worker in `number` if there is room and the slot need not wait.
+    pub(super) fn spawn(&mut self, now: Duration, number: usize, generation: Generation) {
+        let slot = &mut self.slots[number];
+        let Some(seat) = slot.free_seat(number) else { return };
+        let id = ChildId(self.next_child);
+        self.next_child += 1;
+        let until = match self.phase {
+            Phase::Draining { until } => until + KILL_GRACE,
+            _ => now + self.policy.boot_timeout,
+        };
+        let stage = Stage::Booting { until };
+        slot.workers.push(Worker { id, pid: 0, seat, generation, stage, refusal: None });
+        self.actions.push(Action::Fork { child: id, slot: number, seat, generation });
+    }
+
+    pub(super) fn ready(&mut self, now: Duration, child: ChildId) {
+        let Some((number, worker)) = self.worker(child) else { return };
+        if !worker.is_booting() {
+            return;
+        }
+        worker.stage = Stage::Ready { since: now };
+        let (pid, generation) = (worker.pid, worker.generation);
+        if !std::mem::replace(&mut self.slots[number].listening, true) {
+            self.actions.push(Action::Listen(number));
+        }
+        self.actions.push(Action::Tell(child, Order::Serve));
+        self.generation = self.generation.max(generation);
+        if !std::mem::replace(&mut self.succeeded, true) {
+            self.log(Notice::Listening(self.addresses.clone()));
+        }
+        self.log(Notice::WorkerReady { slot: number, pid, generation });
+        let replaced = self.slots[number].workers.iter().find(|w| w.is_ready() && w.id != child);
+        if let Some(replaced) = replaced.map(|w| w.id) {
+            self.retire(now, replaced, true);
+        }
+        if matches!(self.phase, Phase::Draining { .. }) {
+            self.retire(now, child, false);
+        }
+        let ready = self.ready_slots().count();
+        if !self.announced && ready >= self.wanted {
+            self.announced = true;
+            self.log(Notice::FleetReady { workers: ready });
+        }
+    }
+
+    /// Asks a worker to finish; `successor` says whether another one serves the same listeners.
+    pub(super) fn retire(&mut self, now: Duration, child: ChildId, successor: bool) {
+        let graceful = match self.phase {
+            Phase::Draining { until } => until,
+            _ => now + self.policy.graceful_timeout,
+        };
+        let Some((slot, worker)) = self.worker(child) else { return };
+        worker.stage = Stage::Retiring { until: graceful + KILL_GRACE, successor };
+        let notice = Notice::WorkerRetiring { slot, pid: worker.pid };
+        // Whoever retires without a successor gets no new connections before it empties its queue.
+        self.steer();
+        self.actions.push(Action::Tell(child, if successor { Order::HandOver } else { Order::DrainQueue }));
+        self.log(notice);
+    }
+
+    /// Tells a worker to exit now.
+    pub(super) fn quit(&mut self, now: Duration, child: ChildId) {
+        let Some((_, worker)) = self.worker(child) else { return };
+        if !matches!(worker.stage, Stage::Killed { .. } | Stage::Quitting { .. }) {
+            worker.stage = Stage::Quitting { until: now + FAST_GRACE };
+            self.actions.push(Action::Tell(child, Order::Quit));
+        }
+    }
+
+    pub(super) fn exited(&mut self, now: Duration, child: ChildId, exit: Exit) {
+        let Some((slot, mut worker)) = self.remove(child) else { return };
+        let pid = worker.pid;
+        match worker.stage {
+            Stage::Retiring { successor, .. } => {
+                let done = exit == Exit::Status(0);
+                self.slots[slot].drained |= done && !successor;
+                if done || successor {
+                    self.log(Notice::WorkerRetired { slot, pid, exit });
+                } else {
+                    self.died(now, slot, &worker, exit, "while it retired".to_owned());
+                }
+            }
+            Stage::Quitting { .. } | Stage::Killed { while_booting: false } => {
+                self.log(Notice::WorkerRetired { slot, pid, exit });
+                self.slots[slot].drained = true;
+            }
+            Stage::Killed { while_booting: true } => {
+                let reason = format!("not ready within {:?}", self.policy.boot_timeout);
+                self.died(now, slot, &worker, exit, reason);
+            }
+            Stage::Booting { .. } => {
+                let reason = worker.refusal.take().unwrap_or_else(|| "before it was ready".to_owned());
+                self.died(now, slot, &worker, exit, reason);
+            }
+            Stage::Ready { .. } => self.died(now, slot, &worker, exit, "while it served".to_owned()),
+        }
+    }
+
+    /// A worker is gone that nobody asked to go.
+    pub(super) fn died(&mut self, now: Duration, number: usize, worker: &Worker, exit: Exit, reason: String) {
+        if self.phase == Phase::Stopping {
+            return;
+        }
+        if !self.succeeded {
+            return self.fail_start(now, format!("a worker failed to start: {reason} ({exit})"));
+        }
+        self.deaths += 1;
+        let served = match worker.stage {
+            Stage::Ready { since } => now.saturating_sub(since),
+            _ => Duration::ZERO,
+        };
+        let slot = &mut self.slots[number];
+        let was_failing = slot.backoff.is_failing();
+        let respawn_in = slot.backoff.died(served, &mut self.jitter);
+        slot.not_before = now + respawn_in;
+        // The drain does not wait for a slot whose workers keep dying.
+        slot.drained |= matches!(self.phase, Phase::Draining { .. }) && !respawn_in.is_zero();
+        let (deaths, fails) = (slot.backoff.deaths(), slot.backoff.is_failing());
+        let pid = worker.pid;
+        self.log(if was_failing && fails {
+            Notice::WorkerDiedAgain { slot: number, pid, exit, reason: reason.clone(), respawn_in }
+        } else {
+            Notice::WorkerDied { slot: number, pid, exit, reason: reason.clone(), respawn_in }
+        });
+        if fails && !was_failing {
+            self.log(Notice::SlotFailing { slot: number, deaths });
+        }
+        if worker.generation > self.generation {
+            self.fail_reload(now, worker.generation, reason);
+        }
+    }
+
+    /// Numbers of the slots that should have a worker and have none on its way.
+    pub(super) fn vacancies(&self) -> impl Iterator<Item = usize> {
+        (0..self.wanted).filter(|number| {
+            let slot = &self.slots[*number];
+            match self.phase {
+                Phase::Serving | Phase::Delaying { .. } => !slot.is_manned(),
+                // A queue that nobody has emptied yet still needs a worker.
+                Phase::Draining { .. } => slot.workers.is_empty() && slot.listening && !slot.drained,
+                _ => false,
+            }
+        })
+    }
+
+    pub(super) fn man_slots(&mut self, now: Duration) {
+        for number in self.vacancies().collect::<Vec<_>>() {
+            if self.slots[number].not_before <= now {
+                self.spawn(now, number, self.generation);
+            }
+        }
+    }
+
+    pub(super) fn meet_deadlines(&mut self, now: Duration) {
+        match self.phase {
+            Phase::Loading { until } if until <= now && self.loader_runs => {
+                self.phase = Phase::Loading { until: Duration::MAX };
+                self.actions.push(Action::StopLoader);
+            }
+            Phase::Delaying { until } if until <= now => self.drain(now),
+            _ => {}
+        }
+        if let Some(Reload::Loading { generation, until }) = self.reload
+            && until <= now
+        {
+            self.reload = Some(Reload::Loading { generation, until: Duration::MAX });
+            self.actions.push(Action::StopLoader);
+        }
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            if slot.backoff.deaths() > 0 && slot.ready_since().is_some_and(|since| since + HEALTHY <= now) {
+                if slot.backoff.is_failing() {
+                    self.actions.push(Action::Log(Notice::SlotRecovered { slot: number }));
+                }
+                slot.backoff.recovered();
+            }
+            for worker in &mut slot.workers {
+                if worker.stage.deadline().is_some_and(|until| until <= now) {
+                    let while_booting = worker.is_booting();
+                    let why = match worker.stage {
+                        Stage::Booting { .. } => "not ready within boot_timeout",
+                        Stage::Retiring { .. } => "not done within graceful_timeout",
+                        _ => "did not exit when told to",
+                    };
+                    worker.stage = Stage::Killed { while_booting };
+                    self.actions.push(Action::Kill(worker.id));
+                    self.actions.push(Action::Log(Notice::WorkerKilled {
+                        slot: number,
+                        pid: worker.pid,
+                        why,
+                    }));
+                }
+            }
+        }
+    }
+}
