@@ -147,7 +147,7 @@ fn workers_and_port_do_not_outlive_a_killed_supervisor() {
 fn workers_ignore_signals_meant_for_the_supervisor() {
     let linnet = Start::with_workers(2).ready();
     let workers = linnet.workers();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
         for worker in &workers {
             send_signal(*worker, signal);
         }

@@ -141,6 +141,7 @@ impl Server {
 }
 
 async fn accept(shared: Rc<Shared>, listener: Listener) {
+    let mut exhausted = false;
     loop {
         let accepted = match &listener {
             Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| {
@@ -153,11 +154,16 @@ async fn accept(shared: Rc<Shared>, listener: Listener) {
                 unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default()))
             }
         };
-        if let Err(error) = accepted
-            && !is_the_clients(&error)
-        {
-            tracing::warn!(%error, pid = std::process::id(), "cannot accept, pausing");
-            sleep(ACCEPT_PAUSE).await;
+        match accepted {
+            Ok(()) => exhausted = false,
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                // Once, not at each try.
+                if !std::mem::replace(&mut exhausted, true) {
+                    tracing::warn!(%error, pid = std::process::id(), "cannot accept, pausing between tries");
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -206,3 +206,70 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Write for Io<S> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+
+    use hyper::rt::ReadBuf;
+
+    use super::*;
+
+    /// Runs `test` with a connection and its client's end, inside a runtime whose reactor gets no turn.
+    fn with_connection(test: impl FnOnce(&mut Io<tokio::net::UnixStream>, &Activity, UnixStream)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, server) = UnixStream::pair().unwrap();
+            server.set_nonblocking(true).unwrap();
+            let activity = Rc::new(Activity::new());
+            let stream = tokio::net::UnixStream::from_std(server).unwrap();
+            test(&mut Io::new(stream, Rc::clone(&activity)), &activity, client);
+        });
+    }
+
+    /// What one `poll_read` gives: `None` for "not yet".
+    fn read(io: &mut Io<tokio::net::UnixStream>) -> Option<Vec<u8>> {
+        let mut bytes = [0; 64];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = Pin::new(io).poll_read(&mut cx, buffer.unfilled());
+        polled.is_ready().then(|| buffer.filled().to_vec())
+    }
+
+    #[test]
+    fn the_last_read_finds_what_the_reactor_has_not_told_yet() {
+        with_connection(|io, activity, mut client| {
+            assert_eq!(read(io), None);
+            client.write_all(b"GET").unwrap();
+            assert_eq!(read(io), None, "the reactor had a turn, so this tests nothing");
+            activity.end_when_dry();
+            assert_eq!(read(io).unwrap(), b"GET");
+            assert!(activity.idle_since().is_none());
+            // Half a request: the connection goes on until all of it is there.
+            assert_eq!(read(io), None);
+        });
+    }
+
+    #[test]
+    fn an_idle_connection_ends_when_nothing_is_there() {
+        with_connection(|io, activity, _client| {
+            assert!(activity.idle_since().is_some());
+            activity.end_when_dry();
+            assert_eq!(read(io).unwrap(), b"");
+        });
+    }
+
+    #[test]
+    fn what_a_client_still_sends_is_taken_in_before_the_close() {
+        with_connection(|io, _, mut client| {
+            let mut cx = Context::from_waker(Waker::noop());
+            client.write_all(&[0; 1_000]).unwrap();
+            assert!(Pin::new(&mut *io).poll_shutdown(&mut cx).is_pending());
+        });
+        with_connection(|io, _, _client| {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut *io).poll_shutdown(&mut cx).is_ready());
+        });
+    }
+}

@@ -63,7 +63,7 @@ fn command(signal: Signal) -> Option<Command> {
         Signal::SIGHUP => Command::Reload,
         Signal::SIGTTIN => Command::ScaleUp,
         Signal::SIGTTOU => Command::ScaleDown,
-        // SIGCHLD only ends the wait.
+        // SIGCHLD only ends the wait; SIGUSR1 and SIGUSR2 have no meaning yet.
         _ => return None,
     })
 }
