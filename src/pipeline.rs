@@ -19,6 +19,8 @@ pub struct Pipeline<'i> {
     scratch: Scratch,
     probabilities: Vec<f64>,
     best: Vec<usize>,
+    /// Length of the longest label as JSON, in bytes.
+    widest_label: usize,
 }
 
 /// A request for predictions on its way: which texts, and the answer so far.
@@ -42,7 +44,8 @@ impl<'i> Pipeline<'i> {
     /// A pipeline over `model`.
     pub fn new(model: Model<'i>) -> Self {
         let scratch = model.scratch();
-        Self { model, scratch, probabilities: Vec::new(), best: Vec::new() }
+        let widest_label = model.classes().iter().map(|label| label.json.len()).max().unwrap_or(0);
+        Self { model, scratch, probabilities: Vec::new(), best: Vec::new(), widest_label }
     }
 
     /// The model.
@@ -62,6 +65,26 @@ impl<'i> Pipeline<'i> {
         let has_probabilities = self.model.probability().is_some();
         let classes = self.model.classes().len();
         request.parse(body, content_type, query, limits, has_probabilities, classes)
+    }
+
+    /// A job over a request that [`Self::parse`] has accepted, answered in `envelope`.
+    pub fn begin(&self, request: PredictRequest, envelope: &Envelope<'_>) -> PredictJob {
+        let mut answer = Vec::with_capacity(self.answer_bytes(&request, envelope));
+        envelope.begin(&mut answer);
+        answer.extend_from_slice(b"{\"predictions\":[");
+        PredictJob { request, next: 0, answer }
+    }
+
+    /// About how long an answer becomes, so that most are written without growing: an eighth of the text is allowed
+    /// for escapes.
+    fn answer_bytes(&self, request: &PredictRequest, envelope: &Envelope<'_>) -> usize {
+        const ENVELOPE: usize = 160;
+        const PREDICTION: usize = r#"{"input_text":"","predicted_tag":,"probabilities":[]},"#.len();
+        const PROBABILITY: usize = r#"{"tag":,"probability":0.12345678901234567},"#.len() + "e-123".len();
+        let best = request.top_k().unwrap_or(0) * (PROBABILITY + self.widest_label);
+        let texts: usize = (0..request.len()).map(|at| request.text(at).len()).sum();
+        let framing = request.len() * (PREDICTION + self.widest_label + best);
+        ENVELOPE + envelope.url.len() + texts + texts / 8 + framing
     }
 
     /// Predicts texts of `job` until `budget` bytes of text are spent or none is left. At least one text is
@@ -120,16 +143,6 @@ fn rank(probabilities: &[f64], best: &mut Vec<usize>) {
 }
 
 impl PredictJob {
-    /// A job over a request that [`Pipeline::parse`] has accepted, answered in `envelope`.
-    pub fn new(request: PredictRequest, envelope: &Envelope<'_>) -> Self {
-        let texts: usize = (0..request.len()).map(|at| request.text(at).len() + 2 * TEXT_OVERHEAD).sum();
-        // Room for the envelope and every text, so that most answers are written without growing.
-        let mut answer = Vec::with_capacity(256 + envelope.url.len() + texts * 9 / 8);
-        envelope.begin(&mut answer);
-        answer.extend_from_slice(b"{\"predictions\":[");
-        Self { request, next: 0, answer }
-    }
-
     /// The answer, and the request whose buffers can be used again.
     pub fn finish(self) -> (Vec<u8>, PredictRequest) {
         (self.answer, self.request)

@@ -153,8 +153,9 @@ impl App {
         let texts = predict.len() as u64;
         let request = Request::from_parts(head, ());
         let path = target::decoded_path(request.uri());
-        let mut job =
-            self.with_envelope(connection, &request, &path, |envelope| PredictJob::new(predict, envelope));
+        let mut job = self.with_envelope(connection, &request, &path, |envelope| {
+            self.pipeline.borrow().begin(predict, envelope)
+        });
         self.run(&mut job).await;
         let (body, predict) = job.finish();
         self.keep(predict);
