@@ -52,8 +52,9 @@ impl Artifact {
         file.extend(header);
         file.extend(&self.data);
         if self.listed {
-            let sha256: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-            self.manifest["files"]["model.safetensors"] = json!({ "bytes": file.len(), "sha256": sha256 });
+            let hex: Vec<_> = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+            self.manifest["files"]["model.safetensors"] =
+                json!({ "bytes": file.len(), "sha256": hex.concat() });
         }
         fs::write(folder.join("model.safetensors"), file).unwrap();
         fs::write(folder.join("manifest.json"), serde_json::to_vec(&self.manifest).unwrap()).unwrap();

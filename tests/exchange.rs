@@ -152,8 +152,8 @@ fn top_k_gives_the_best_classes_best_first() {
 fn pipelined_requests_are_answered_in_order() {
     let linnet = Start::with_workers(1).ready();
     let mut stream = connect(linnet.address());
-    let requests: String = (0..50).map(|at| format!("GET /args/x{at} HTTP/1.1\r\nhost: h\r\n\r\n")).collect();
-    stream.write_all(requests.as_bytes()).unwrap();
+    let requests: Vec<_> = (0..50).map(|at| format!("GET /args/x{at} HTTP/1.1\r\nhost: h\r\n\r\n")).collect();
+    stream.write_all(requests.concat().as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     for at in 0..50 {
         let answer = receive(&mut reader, false).json();

@@ -1,6 +1,8 @@
 //! The engine against scikit-learn's own answers: every model of `tests/golden`, every text of its `expected.jsonl`,
 //! through the image and through the plain implementation.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
