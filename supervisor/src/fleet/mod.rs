@@ -79,6 +79,7 @@ pub(crate) struct Fleet {
     steered: Vec<usize>,
     published: FleetState,
     actions: Vec<Action>,
+    notices: Vec<Notice>,
 }
 
 impl Fleet {
@@ -105,6 +106,7 @@ impl Fleet {
             steered: Vec::new(),
             published: FleetState::default(),
             actions: Vec::new(),
+            notices: Vec::new(),
         }
     }
 
@@ -117,8 +119,11 @@ impl Fleet {
             self.advance_roll(now);
             self.steer();
             self.publish();
-            self.finish();
         }
+        let over = self.finish();
+        // The log tells what has been done: who reads "listening" may rely on readiness saying so, too.
+        self.actions.extend(self.notices.drain(..).map(Action::Log));
+        self.actions.extend(over.then_some(Action::Exit { failed: self.failed }));
         std::mem::take(&mut self.actions)
     }
 
@@ -213,22 +218,24 @@ impl Fleet {
         }
     }
 
-    fn finish(&mut self) {
+    /// Whether this is the end: asked for, and nobody is left.
+    fn finish(&mut self) -> bool {
         let ending = matches!(self.phase, Phase::Draining { .. } | Phase::Stopping);
         let empty = self.slots.iter().all(|s| s.workers.is_empty());
-        if ending && empty && !self.loader_runs {
+        let over = ending && empty && !self.loader_runs;
+        if over {
             self.phase = Phase::Over;
             if !self.failed {
                 self.log(Notice::Stopped);
             }
-            self.actions.push(Action::Exit { failed: self.failed });
         }
+        over
     }
 
     // Small helpers.
 
     fn log(&mut self, notice: Notice) {
-        self.actions.push(Action::Log(notice));
+        self.notices.push(notice);
     }
 
     fn worker(&mut self, child: ChildId) -> Option<(usize, &mut Worker)> {

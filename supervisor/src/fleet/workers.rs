@@ -49,7 +49,7 @@ impl Fleet {
             self.retire(now, child, false);
         }
         let ready = self.ready_slots().count();
-        if !self.announced && ready >= self.wanted {
+        if !self.announced && ready >= self.wanted && self.phase == Phase::Serving {
             self.announced = true;
             self.log(Notice::FleetReady { workers: ready });
         }
@@ -181,7 +181,7 @@ impl Fleet {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.backoff.deaths() > 0 && slot.ready_since().is_some_and(|since| since + HEALTHY <= now) {
                 if slot.backoff.is_failing() {
-                    self.actions.push(Action::Log(Notice::SlotRecovered { slot: number }));
+                    self.notices.push(Notice::SlotRecovered { slot: number });
                 }
                 slot.backoff.recovered();
             }
@@ -195,11 +195,7 @@ impl Fleet {
                     };
                     worker.stage = Stage::Killed { while_booting };
                     self.actions.push(Action::Kill(worker.id));
-                    self.actions.push(Action::Log(Notice::WorkerKilled {
-                        slot: number,
-                        pid: worker.pid,
-                        why,
-                    }));
+                    self.notices.push(Notice::WorkerKilled { slot: number, pid: worker.pid, why });
                 }
             }
         }

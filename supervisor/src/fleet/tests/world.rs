@@ -146,7 +146,14 @@ impl World {
             }
             Action::IgnoreNewConnections => assert!(self.state.draining || self.fleet.succeeded),
             Action::Publish(state) => self.state = state,
-            Action::Log(notice) => self.notices.push(notice),
+            Action::Log(notice) => {
+                match notice {
+                    Notice::Listening(_) | Notice::FleetReady { .. } => assert!(self.state.ready),
+                    Notice::Draining { .. } => assert!(!self.state.ready && self.state.draining),
+                    _ => {}
+                }
+                self.notices.push(notice);
+            }
             Action::Exit { failed } => {
                 assert!(self.children.is_empty() && self.loading.is_none(), "somebody was left behind");
                 self.exit = Some(failed);
