@@ -212,9 +212,7 @@ impl Fleet {
         };
         if state != self.published {
             self.published = state;
-            // What the log says must be true for whoever reads the line and asks.
-            let said = self.actions.iter().position(|action| matches!(action, Action::Log(_)));
-            self.actions.insert(said.unwrap_or(self.actions.len()), Action::Publish(state));
+            self.actions.push(Action::Publish(state));
         }
     }
 
