@@ -1,12 +1,13 @@
 //! `linnet predict`: one JSON object a line in, one a line out, in order.
 //!
-//! [`run`] is the frame (lines, errors, the order); what a prediction is comes in as a function, [`Predictor`].
+//! [`run`] is the frame (lines, errors, the order); what a prediction is comes in as a function.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use linnet::model::{self, Model, Scratch};
+use linnet::model::{self, Model};
+use linnet::pipeline::Pipeline;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::cli::PredictArgs;
@@ -43,50 +44,9 @@ pub(crate) fn command(args: &PredictArgs) -> ExitCode {
 fn predict_all(directory: &Path, errors: &mut impl Write) -> Result<Summary, String> {
     let image = model::build_image(directory).map_err(|error| error.to_string())?;
     let model = Model::from_image(image.as_bytes()).map_err(|defect| defect.of(directory).to_string())?;
-    let mut predictor = Predictor::new(&model);
-    let predict = |text: &str, answer: &mut Vec<u8>| predictor.append(text, answer);
+    let mut pipeline = Pipeline::new(model);
+    let predict = |text: &str, answer: &mut Vec<u8>| pipeline.predict_line(text, answer);
     run(io::stdin().lock(), io::stdout().lock(), errors, predict).map_err(|e| format!("linnet predict: {e}"))
-}
-
-/// Writes predictions of one model, with buffers that it keeps.
-struct Predictor<'m> {
-    model: &'m Model<'m>,
-    scratch: Scratch,
-    probabilities: Vec<f64>,
-    /// `str(label)` of each class as a JSON string: the keys of `scores` and `probabilities`.
-    keys: Vec<String>,
-}
-
-impl<'m> Predictor<'m> {
-    fn new(model: &'m Model<'m>) -> Self {
-        let keys =
-            model.classes().iter().map(|label| serde_json::Value::from(label.text.as_str()).to_string());
-        Self { model, scratch: model.scratch(), probabilities: Vec::new(), keys: keys.collect() }
-    }
-
-    /// Appends `{"label": …, "scores": {…}, "probabilities": {…}}` for `text`.
-    fn append(&mut self, text: &str, answer: &mut Vec<u8>) {
-        let decision = self.model.decision(text, &mut self.scratch);
-        answer.extend_from_slice(b"{\"label\": ");
-        answer.extend_from_slice(self.model.classes()[self.model.predicted_class(decision)].json.as_bytes());
-        // A binary model has one decision value: that of its positive class, which is the last.
-        append_object("scores", &self.keys[self.keys.len() - decision.len()..], decision, answer);
-        if let Some(kind) = self.model.probability() {
-            kind.probabilities(decision, &mut self.probabilities);
-            append_object("probabilities", &self.keys, &self.probabilities, answer);
-        }
-        answer.push(b'}');
-    }
-}
-
-/// Appends `, "name": {key: value, …}`; a value that is not finite is `null`.
-fn append_object(name: &str, keys: &[String], values: &[f64], answer: &mut Vec<u8>) {
-    answer.extend_from_slice(format!(", \"{name}\": {{").as_bytes());
-    for (at, (key, value)) in keys.iter().zip(values).enumerate() {
-        let separator = if at == 0 { "" } else { ", " };
-        answer.extend_from_slice(format!("{separator}{key}: {}", serde_json::Value::from(*value)).as_bytes());
-    }
-    answer.push(b'}');
 }
 
 /// Answers each line of `input` on `output`: with what `predict` appends (one JSON object, no line end) for its text,
