@@ -6,13 +6,15 @@ use std::collections::HashMap;
 use super::characters::Characters;
 use super::lower::lower_into;
 
-/// A cleaner that has been checked: its stop words begin and end with word characters.
+/// A cleaner that has been checked: its stop words are not empty.
 #[derive(Debug)]
 pub struct Cleaner {
     lower: bool,
     /// Stop words by the run of word characters that they begin with, each list in the order that was given: of two
     /// that match, the earlier one wins, as in a regex alternation.
     stop_words: HashMap<String, Vec<String>>,
+    /// Stop words that begin with another character (`'s`), in order: they match only right behind a word.
+    suffixes: Vec<String>,
 }
 
 /// Buffers that a cleaner keeps between texts.
@@ -22,10 +24,10 @@ pub struct CleanerScratch {
     stopped: String,
 }
 
-/// A stop word that could match where no word of the text begins or ends, which this cleaner does not do.
+/// A stop word that would match at every word boundary.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stop word {0:?} must begin and end with a letter, a digit or an underscore")]
-pub struct StopWordError(pub String);
+#[error("a stop word is empty")]
+pub struct StopWordError;
 
 impl Cleaner {
     /// A cleaner that lowers if `lower` is set, and removes `stop_words`.
@@ -34,16 +36,15 @@ impl Cleaner {
         stop_words: &[String],
         characters: Characters<'_>,
     ) -> Result<Self, StopWordError> {
-        let mut by_first_run: HashMap<String, Vec<String>> = HashMap::new();
+        let mut cleaner = Self { lower, stop_words: HashMap::new(), suffixes: Vec::new() };
         for word in stop_words {
-            let is_word = |c: Option<char>| c.is_some_and(|c| characters.is_word(c));
-            if !is_word(word.chars().next()) || !is_word(word.chars().next_back()) {
-                return Err(StopWordError(word.clone()));
+            match word_run(characters, word) {
+                _ if word.is_empty() => return Err(StopWordError),
+                0 => cleaner.suffixes.push(word.clone()),
+                run => cleaner.stop_words.entry(word[..run].to_owned()).or_default().push(word.clone()),
             }
-            let run = &word[..word_run(characters, word)];
-            by_first_run.entry(run.to_owned()).or_default().push(word.clone());
         }
-        Ok(Self { lower, stop_words: by_first_run })
+        Ok(cleaner)
     }
 
     /// Replaces `out` by the cleaned text: ASCII letters and digits, single spaces between them, none at the ends —
@@ -62,7 +63,7 @@ impl Cleaner {
         } else {
             text
         };
-        let text = if self.stop_words.is_empty() {
+        let text = if self.stop_words.is_empty() && self.suffixes.is_empty() {
             text
         } else {
             scratch.stopped.clear();
@@ -83,29 +84,53 @@ impl Cleaner {
     /// `re.sub(r"\b(w1|w2|…)\b\s*", "", text)`.
     fn remove_stop_words(&self, characters: Characters<'_>, text: &str, out: &mut String) {
         let mut rest = text;
-        // A match starts where a run of word characters starts (`\b` before a word character), so only run starts
-        // are looked at; what stands before a run is copied.
+        // A match begins at a word boundary of the text as it came: where a run of word characters begins, or right
+        // behind one. So only these places are looked at; what stands between them is copied.
         while !rest.is_empty() {
             let gap = rest.find(|c| characters.is_word(c)).unwrap_or(rest.len());
             out.push_str(&rest[..gap]);
             rest = &rest[gap..];
             let run = word_run(characters, rest);
+            let mut behind_word = run > 0;
             if let Some(length) = self.stop_word_at(characters, rest, run) {
-                rest = rest[length..].trim_start_matches(|c| characters.is_space(c));
+                (rest, behind_word) = after_match(characters, rest, length);
             } else {
                 out.push_str(&rest[..run]);
                 rest = &rest[run..];
+            }
+            while behind_word && let Some(length) = self.suffix_at(characters, rest) {
+                (rest, behind_word) = after_match(characters, rest, length);
             }
         }
     }
 
     /// Length of the stop word at the start of `rest`, whose first run of word characters has `run` bytes.
     fn stop_word_at(&self, characters: Characters<'_>, rest: &str, run: usize) -> Option<usize> {
-        let candidates = self.stop_words.get(&rest[..run])?;
-        let ends = |after: &str| after.chars().next().is_none_or(|c| !characters.is_word(c)); // `\b` after a word
-        let matches = |word: &&String| rest.strip_prefix(word.as_str()).is_some_and(ends);
-        candidates.iter().find(matches).map(String::len)
+        first_match(characters, self.stop_words.get(&rest[..run])?, rest)
     }
+
+    /// Length of the stop word at the start of `rest`, which follows a word.
+    fn suffix_at(&self, characters: Characters<'_>, rest: &str) -> Option<usize> {
+        first_match(characters, &self.suffixes, rest)
+    }
+}
+
+/// Length of the first of `candidates` that `rest` begins with and that ends at a word boundary.
+fn first_match(characters: Characters<'_>, candidates: &[String], rest: &str) -> Option<usize> {
+    let is_word = |c: Option<char>| c.is_some_and(|c| characters.is_word(c));
+    let matches = |word: &&String| {
+        let after = rest.strip_prefix(word.as_str());
+        after.is_some_and(|after| is_word(word.chars().next_back()) != is_word(after.chars().next()))
+    };
+    candidates.iter().find(matches).map(String::len)
+}
+
+/// What follows a match of `length` bytes and the white space behind it, and whether a word stands right before that.
+fn after_match<'t>(characters: Characters<'_>, rest: &'t str, length: usize) -> (&'t str, bool) {
+    let after = &rest[length..];
+    let trimmed = after.trim_start_matches(|c| characters.is_space(c));
+    let ends_in_word = rest[..length].chars().next_back().is_some_and(|c| characters.is_word(c));
+    (trimmed, ends_in_word && trimmed.len() == after.len())
 }
 
 /// Length in bytes of the run of word characters at the start of `text`.
@@ -155,11 +180,25 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_word_at_no_word_boundary_is_refused() {
+    fn stop_words_of_any_characters_match_at_word_boundaries() {
+        // What `re.sub(r"\b(" + "|".join(map(re.escape, words)) + r")\b\s*", "", text)` makes of each.
+        let words = ["'s", "e.g.", "it", "-", "n't", "don", "..."].map(String::from);
+        let cases = [
+            ("it's", ""),
+            ("he's in", "hein"),
+            ("e.g. this e.g.that", "e.g. this that"),
+            ("a-b a - b a--b", "ab a - b a--b"),
+            ("don't isn't", "'t isn't"),
+            ("x...y z... w", "xy z... w"),
+            ("it...it", ""),
+        ];
         let tables = rust_tables();
-        for word in ["", "'tis", "a ", "…"] {
-            let refused = Cleaner::new(true, &[word.to_owned()], tables.view()).unwrap_err();
-            assert_eq!(refused, StopWordError(word.to_owned()));
+        let cleaner = Cleaner::new(false, &words, tables.view()).unwrap();
+        for (text, expected) in cases {
+            let mut out = String::new();
+            cleaner.remove_stop_words(tables.view(), text, &mut out);
+            assert_eq!(out, expected, "stop words out of {text:?}");
         }
+        assert_eq!(Cleaner::new(false, &[String::new()], tables.view()).unwrap_err(), StopWordError);
     }
 }
