@@ -5,8 +5,6 @@ pub mod artifact;
 pub mod document;
 pub mod error;
 pub mod fast;
-#[cfg(test)]
-mod golden_tests;
 pub mod image;
 pub mod index;
 pub mod manifest;
