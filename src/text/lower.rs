@@ -13,7 +13,9 @@ pub fn lower_into(characters: Characters<'_>, text: &str, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
-        out.extend(rest[..ascii].bytes().map(|byte| byte.to_ascii_lowercase() as char));
+        let start = out.len();
+        out.push_str(&rest[..ascii]);
+        out[start..].make_ascii_lowercase();
         rest = &rest[ascii..];
         let Some(character) = rest.chars().next() else { break };
         let before = &text[..text.len() - rest.len()];

@@ -45,17 +45,26 @@ impl Counters {
         (reached - self.base) * square
     }
 
-    /// [`Self::add`] for `N` occurrences at a time, so that the sums do not wait for each other.
+    /// [`Self::add`] for each of `features`, whose squares stand at the same place. The sums are four, so that none
+    /// waits for the one before.
     #[inline(always)]
-    pub(super) fn add_each<const N: usize>(
-        &mut self,
-        features: &[u32; N],
-        squares: &[f64; N],
-        sums: &mut [f64; N],
-    ) {
-        for ((sum, &feature), &square) in sums.iter_mut().zip(features).zip(squares) {
-            *sum += self.add(feature, square);
+    pub(super) fn add_all(&mut self, features: &[[u32; 4]], squares: &[[f64; 4]], sums: &mut [f64; 4]) {
+        let base = self.base;
+        let counters = self.counters.as_mut_slice();
+        let mut add = |feature: u32, square: f64| {
+            let counter = &mut counters[feature as usize];
+            let reached = if *counter > base { *counter } else { base };
+            *counter = reached + 1.0;
+            (reached - base) * square
+        };
+        let [mut a, mut b, mut c, mut d] = *sums; // in registers: the counters could lie anywhere
+        for (features, squares) in features.iter().zip(squares) {
+            a += add(features[0], squares[0]);
+            b += add(features[1], squares[1]);
+            c += add(features[2], squares[2]);
+            d += add(features[3], squares[3]);
         }
+        *sums = [a, b, c, d];
     }
 }
 

@@ -262,9 +262,7 @@ impl<'i> FastVectorizer<'i> {
             tally.sums.add_row(known.row);
             tally.total += known.total;
             if COUNTED {
-                for (features, squares) in known.features.iter().zip(known.squares) {
-                    scratch.counters.add_each(features, squares, &mut tally.crossed);
-                }
+                scratch.counters.add_all(known.features, known.squares, &mut tally.crossed);
             }
         });
     }
