@@ -115,7 +115,13 @@ fn scenarios(corpus: &Corpus, name: &str) -> Vec<Scenario> {
         let texts = corpus::zipf_texts(&words, 4000);
         let (warm, timed) = halves(&texts);
         let model = || models::large(50);
-        all.push(Scenario { name: "large, 1 M × 50, honest middle", model, warm, timed: vec![timed], afresh: true });
+        all.push(Scenario {
+            name: "large, 1 M × 50, honest middle",
+            model,
+            warm,
+            timed: vec![timed],
+            afresh: true,
+        });
     }
     all.retain(|scenario| scenario.name.contains(name));
     all

@@ -60,10 +60,13 @@ fn changed(mut artifact: Artifact, change: impl FnOnce(&mut Value)) -> Artifact 
 
 /// Invented words, the most frequent first.
 pub(super) fn large_words() -> Vec<String> {
-    let syllables: Vec<String> = ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v"]
-        .iter()
-        .flat_map(|head| ["a", "e", "i", "o", "u", "an", "er", "in", "on"].map(|tail| format!("{head}{tail}")))
-        .collect();
+    let syllables: Vec<String> =
+        ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v"]
+            .iter()
+            .flat_map(|head| {
+                ["a", "e", "i", "o", "u", "an", "er", "in", "on"].map(|tail| format!("{head}{tail}"))
+            })
+            .collect();
     let mut random = Random(99);
     let mut word = || (0..1 + random.below(4)).map(|_| &*syllables[random.below(syllables.len())]).collect();
     let mut seen = BTreeSet::new();
@@ -84,8 +87,9 @@ pub(super) fn large(classes: usize) -> Artifact {
             }
         }
     }
-    let mut artifact =
-        changed(shipped_without_cleaner(), |pipeline| pipeline["vectorizers"][0]["features"] = json!(terms.len()));
+    let mut artifact = changed(shipped_without_cleaner(), |pipeline| {
+        pipeline["vectorizers"][0]["features"] = json!(terms.len())
+    });
     let mut end = 0;
     let ends = terms.iter().map(|term| {
         end += term.len() as u32;

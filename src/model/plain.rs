@@ -42,7 +42,7 @@ impl<'a> PlainModel<'a> {
         let PlainScratch { cleaner, cleaned, lowered, analyzer, counts, touched, values } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
-                rules.clean_into(characters, text, cleaner, cleaned);
+                rules.clean_plainly_into(characters, text, cleaner, cleaned);
                 cleaned.as_str()
             }
             None => text,

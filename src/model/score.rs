@@ -172,7 +172,8 @@ impl<'i> Model<'i> {
         decision.extend_from_slice(self.intercepts);
         for (engine, fast) in self.vectorizers.iter().zip(fast) {
             let settings = engine.settings();
-            let text = if settings.lowercase {
+            // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
+            let text = if settings.lowercase && !self.cleaner.as_ref().is_some_and(Cleaner::lowers) {
                 lowered.clear();
                 lower_into(self.characters, text, lowered);
                 lowered.as_str()

@@ -7,4 +7,5 @@
 pub mod analyzer;
 pub mod characters;
 pub mod cleaner;
+pub mod head;
 pub mod lower;

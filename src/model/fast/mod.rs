@@ -26,6 +26,7 @@ use super::image::{Image, ImageWriter, Section};
 use super::manifest::{Norm, VocabularyVectorizer};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
+use crate::text::head::Head;
 
 /// A vectorizer of this engine with its share of the weights, a view into an image. Features are numbered from 1; entry
 /// 0 of every list stands for none.
@@ -304,7 +305,7 @@ impl<'i> FastVectorizer<'i> {
 
     /// Puts what `word` contributes into the cache.
     #[cold]
-    fn learn(&self, hash: u64, word: &[u8], head: words::Head, scratch: &mut FastScratch) {
+    fn learn(&self, hash: u64, word: &[u8], head: Head, scratch: &mut FastScratch) {
         let FastScratch { cache, row, features, squares, .. } = scratch;
         row.fill(0.0);
         features.clear();

@@ -6,7 +6,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::words::Head;
+use crate::text::head::Head;
 
 /// Room for the words of one worker, in bytes.
 const WORD_CACHE_BYTES: usize = 8 << 20;

@@ -1,9 +1,7 @@
 //! Words of a text, as `str.split()` cuts them: at white space of the model's Python.
 
 use crate::text::characters::Characters;
-
-/// A word of at most 16 bytes in two integers, first byte lowest, zeros behind it; of a longer one, its first 16 bytes.
-pub(super) type Head = [u64; 2];
+use crate::text::head::{Head, first_marked, head, window};
 
 /// Calls `each` with every word of `text` and its head.
 #[inline(always)]
@@ -12,11 +10,11 @@ pub(super) fn for_each_word(characters: Characters<'_>, text: &str, mut each: im
     let mut at = 0;
     while at < bytes.len() {
         let window = window(bytes, at);
-        let length = match plain_length(window) {
-            // Most words are short, ASCII, and end with a space.
-            Some(length) if at + length == bytes.len() || bytes[at + length] == b' ' => length,
-            _ => word_length(characters, &text[at..]),
-        };
+        let mut length = plain_length(window);
+        // Most words are short, ASCII, and end with a space.
+        if at + length != bytes.len() && bytes.get(at + length) != Some(&b' ') {
+            length = word_length(characters, &text[at..]);
+        }
         if length > 0 {
             each(&bytes[at..at + length], head(window, length));
             at += length;
@@ -30,54 +28,20 @@ pub(super) fn for_each_word(characters: Characters<'_>, text: &str, mut each: im
     }
 }
 
-/// The 16 bytes from `at` on, with zeros behind the end.
+/// Number of bytes before the first one of `window` that is no printable ASCII character other than the space; 16 if
+/// there is none such.
 #[inline(always)]
-fn window(bytes: &[u8], at: usize) -> Head {
-    let chunk = match bytes[at..].first_chunk::<16>() {
-        Some(chunk) => *chunk,
-        None => {
-            let mut chunk = [0; 16];
-            let rest = &bytes[at..];
-            chunk[..rest.len()].copy_from_slice(rest);
-            chunk
-        }
-    };
-    let whole = u128::from_le_bytes(chunk);
-    [whole as u64, (whole >> 64) as u64]
-}
-
-/// Number of bytes before the first one of `window` that is no printable ASCII character other than the space; `None`
-/// if there is none such.
-#[inline(always)]
-fn plain_length(window: Head) -> Option<usize> {
+fn plain_length(window: Head) -> usize {
     const ONES: u64 = u64::MAX / 255;
-    // The upper bit of each byte below 0x21 or above 0x7F. A borrow runs only from a byte that is found itself, and
+    // The upper bit of each byte below 0x21 or above 0x7F. A borrow runs only from a byte that is marked itself, and
     // the lowest one counts.
-    let stops = |word: u64| (word.wrapping_sub(ONES * 0x21) | word) & (ONES * 0x80);
-    let (low, high) = (stops(window[0]), stops(window[1]));
-    if low != 0 {
-        Some(low.trailing_zeros() as usize / 8)
-    } else if high != 0 {
-        Some(8 + high.trailing_zeros() as usize / 8)
-    } else {
-        None
-    }
+    first_marked(window.map(|word| (word.wrapping_sub(ONES * 0x21) | word) & (ONES * 0x80)))
 }
 
 /// Length in bytes of what stands before the first white space of `text`.
 #[cold]
 fn word_length(characters: Characters<'_>, text: &str) -> usize {
     text.find(|c| characters.is_space(c)).unwrap_or(text.len())
-}
-
-/// The first `length` bytes of `window`.
-#[inline(always)]
-fn head(window: Head, length: usize) -> Head {
-    if length >= 16 {
-        return window;
-    }
-    let mask = (1u128 << (8 * length)) - 1;
-    [window[0] & mask as u64, window[1] & (mask >> 64) as u64]
 }
 
 #[cfg(test)]
