@@ -112,7 +112,7 @@ fn scenarios(corpus: &Corpus, name: &str) -> Vec<Scenario> {
     ];
     if name.contains("large") {
         let words = models::large_words();
-        let texts = corpus::zipf_texts(&words, 4000);
+        let texts = corpus::zipf_texts(&words[..60_000], 4000);
         let (warm, timed) = halves(&texts);
         let model = || models::large(50);
         all.push(Scenario {

@@ -70,7 +70,7 @@ pub(super) fn large_words() -> Vec<String> {
     let mut random = Random(99);
     let mut word = || (0..1 + random.below(4)).map(|_| &*syllables[random.below(syllables.len())]).collect();
     let mut seen = BTreeSet::new();
-    std::iter::repeat_with(&mut word).filter(|word: &String| seen.insert(word.clone())).take(60_000).collect()
+    std::iter::repeat_with(&mut word).filter(|word: &String| seen.insert(word.clone())).take(200_000).collect()
 }
 
 /// A model of 1,000,000 n-grams of 2 to 8 characters, those of [`large_words`].

@@ -9,6 +9,7 @@ mod automaton;
 mod counters;
 mod double_array;
 mod features;
+mod processor;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod words;
 use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE, ROOT};
 use self::counters::Counters;
 use self::double_array::Cell;
+use self::processor::Processor;
 use self::rows::Sums;
 use self::word_cache::{Lookup, WordCache};
 use super::artifact::Vocabulary;
@@ -44,6 +46,7 @@ pub struct FastVectorizer<'i> {
     totals: &'i [f64],
     /// The sum of the rows of each and all its suffixes.
     rows: &'i [f64],
+    processor: Processor,
 }
 
 /// Buffers that a [`FastVectorizer`] keeps between texts.
@@ -153,7 +156,7 @@ impl<'i> FastVectorizer<'i> {
         }
         let automaton = Automaton::from_cells(cells, entries - 1)?;
         let (analyzer, norm) = (settings.analyzer, settings.norm);
-        Ok(Self { analyzer, norm, lanes, automaton, parents, squares, totals, rows })
+        Ok(Self { analyzer, norm, lanes, automaton, parents, squares, totals, rows, processor: Processor::detect() })
     }
 
     /// Buffers for [`Self::sum`].
@@ -178,6 +181,18 @@ impl<'i> FastVectorizer<'i> {
     ) -> f64 {
         sums.clear();
         sums.resize(self.lanes, 0.0);
+        self.processor.run(self, characters, text, scratch, sums)
+    }
+
+    /// [`Self::sum`] into `sums`, which holds zeros. Always inlined, so that it is compiled for each kind of processor.
+    #[inline(always)]
+    fn sum_any(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
         match self.lanes {
             1 => self.sum_in::<[f64; 1]>(characters, text, scratch, sums),
             4 => self.sum_in::<[f64; 4]>(characters, text, scratch, sums),
@@ -185,6 +200,7 @@ impl<'i> FastVectorizer<'i> {
         }
     }
 
+    #[inline(always)]
     fn sum_in<S: Sums>(
         &self,
         characters: Characters<'_>,
@@ -212,6 +228,7 @@ impl<'i> FastVectorizer<'i> {
     }
 
     /// `char`: the n-grams of the whole text.
+    #[inline(always)]
     fn read_text<S: Sums, const COUNTED: bool>(
         &self,
         characters: Characters<'_>,
@@ -237,6 +254,7 @@ impl<'i> FastVectorizer<'i> {
     }
 
     /// `char_wb`: the n-grams of each word.
+    #[inline(always)]
     fn read_words<S: Sums, const COUNTED: bool>(
         &self,
         characters: Characters<'_>,

@@ -38,18 +38,9 @@ pub(super) fn add_parents(rows: &mut [f64], lanes: usize, parents: &[u32]) {
 }
 
 /// Adds `row` to `sums`, which is as long, lane by lane.
-///
-/// Four lanes are one AVX2 register; they are the unit of a padded row. A binary model's row is one value.
 #[inline(always)]
 pub(super) fn add_row(sums: &mut [f64], row: &[f64]) {
-    let (sum_chunks, sum_rest) = sums.as_chunks_mut::<4>();
-    let (row_chunks, row_rest) = row.as_chunks::<4>();
-    for (sum, row) in sum_chunks.iter_mut().zip(row_chunks) {
-        for (sum, weight) in sum.iter_mut().zip(row) {
-            *sum += weight;
-        }
-    }
-    for (sum, weight) in sum_rest.iter_mut().zip(row_rest) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
         *sum += weight;
     }
 }
@@ -67,10 +58,12 @@ pub(super) trait Sums {
 }
 
 impl<const N: usize> Sums for [f64; N] {
+    #[inline(always)]
     fn take(_kept: &mut Vec<f64>) -> Self {
         [0.0; N]
     }
 
+    #[inline(always)]
     fn give(self, kept: &mut Vec<f64>) {
         kept.copy_from_slice(&self);
     }
