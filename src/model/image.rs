@@ -57,6 +57,14 @@ pub enum Section {
     Weights,
     /// `f64`, one a decision value.
     Intercepts,
+    /// `[u32; 4]`, one a state of a fast vectorizer's automaton.
+    Automaton,
+    /// `u32`, the longest feature that is a proper suffix of each.
+    Parents,
+    /// `f64`, the square of each feature's inverse document frequency.
+    Squares,
+    /// `f64`, what each feature and its suffixes together add to the norm.
+    Totals,
 }
 
 /// Builds an image, section after section.
@@ -75,13 +83,22 @@ impl Default for ImageWriter {
 impl ImageWriter {
     /// Appends a section. `index` tells sections of one kind apart.
     pub fn push<T: Pod>(&mut self, section: Section, index: usize, content: &[T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(content);
-        let offset = self.words.len() * 8;
-        self.table.push([section as u64, index as u64, offset as u64, bytes.len() as u64]);
-        let padded = bytes.len().next_multiple_of(ALIGNMENT);
-        self.words.resize(self.words.len() + padded / 8, 0);
-        bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[offset..offset + bytes.len()]
-            .copy_from_slice(bytes);
+        self.push_with(section, index, content.len(), |place: &mut [T]| place.copy_from_slice(content));
+    }
+
+    /// Appends a section of `count` elements that `fill` writes in place, over zeros: a large section is made once.
+    pub fn push_with<T: Pod>(
+        &mut self,
+        section: Section,
+        index: usize,
+        count: usize,
+        fill: impl FnOnce(&mut [T]),
+    ) {
+        let (offset, length) = (self.words.len() * 8, count * size_of::<T>());
+        self.table.push([section as u64, index as u64, offset as u64, length as u64]);
+        self.words.resize(self.words.len() + length.next_multiple_of(ALIGNMENT) / 8, 0);
+        let bytes = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[offset..offset + length];
+        fill(bytemuck::cast_slice_mut(bytes));
     }
 
     /// Closes the image.

@@ -4,6 +4,7 @@
 pub mod artifact;
 pub mod document;
 pub mod error;
+pub mod fast;
 pub mod image;
 pub mod index;
 pub mod manifest;
@@ -11,6 +12,8 @@ pub mod plain;
 pub mod probability;
 pub mod score;
 mod tensors;
+#[cfg(test)]
+mod testing;
 
 use std::path::Path;
 
@@ -44,10 +47,22 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
     image.push(Section::CharacterLower, 0, &artifact.characters.lower);
     let mut first_column = 0;
     for (at, vocabulary) in artifact.vocabularies.iter().enumerate() {
-        let table = index::build_table(vocabulary.terms()).map_err(|column| {
+        let twice = |column| {
             let name = format!("vectorizer.{at}.terms");
             Defect::tensor_value(&name, format!("term {column} stands there twice"))
-        })?;
+        };
+        if fast::supports(&vocabulary.settings) {
+            let coefficients = fast::Coefficients {
+                values: &artifact.coefficients,
+                columns: artifact.columns(),
+                first_column,
+            };
+            let lanes = score::lanes(artifact.intercepts.len());
+            fast::write(&mut image, at, vocabulary, coefficients, lanes).map_err(twice)?;
+            first_column += vocabulary.ends.len();
+            continue;
+        }
+        let table = index::build_table(vocabulary.terms()).map_err(twice)?;
         image.push(Section::Terms, at, &vocabulary.terms);
         image.push(Section::TermEnds, at, &vocabulary.ends);
         image.push(Section::TermTable, at, &table);

@@ -22,13 +22,18 @@ pub struct PlainModel<'a> {
     cleaner: Option<Cleaner>,
     /// One map a vectorizer: term → column among the vectorizer's own.
     columns: Vec<HashMap<&'a [u8], u32, BuildHasherDefault<RapidHasher>>>,
+    /// The artifact's coefficients column by column, so that those of one n-gram lie together.
+    coefficients: Vec<f64>,
 }
 
 impl<'a> PlainModel<'a> {
     /// The plain model of an artifact.
     pub fn new(artifact: &'a Artifact) -> Result<Self, Defect> {
         let columns = artifact.vocabularies.iter().map(|v| v.terms().zip(0..).collect()).collect();
-        Ok(Self { artifact, cleaner: artifact.cleaner()?, columns })
+        let (width, values) = (artifact.columns(), &artifact.coefficients);
+        let column = |at: usize| values.iter().skip(at).step_by(width).copied();
+        let coefficients = (0..width).flat_map(column).collect();
+        Ok(Self { artifact, cleaner: artifact.cleaner()?, columns, coefficients })
     }
 
     /// Buffers for [`Self::decision`].
@@ -42,14 +47,14 @@ impl<'a> PlainModel<'a> {
         let PlainScratch { cleaner, cleaned, lowered, analyzer, counts, touched, values } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
-                rules.clean_into(characters, text, cleaner, cleaned);
+                rules.clean_plainly_into(characters, text, cleaner, cleaned);
                 cleaned.as_str()
             }
             None => text,
         };
         decision.clear();
         decision.extend(&self.artifact.intercepts);
-        let width = self.artifact.columns();
+        let rows = self.artifact.intercepts.len();
         let mut first_column = 0;
         for (vocabulary, columns) in self.artifact.vocabularies.iter().zip(&self.columns) {
             let settings = &vocabulary.settings;
@@ -84,9 +89,9 @@ impl<'a> PlainModel<'a> {
             };
             let norm = if norm == 0.0 { 1.0 } else { norm };
             for (column, value) in touched.drain(..).zip(values.iter()) {
-                for (row, decision) in decision.iter_mut().enumerate() {
-                    let at = row * width + first_column + column as usize;
-                    *decision += self.artifact.coefficients[at] * (value / norm);
+                let at = (first_column + column as usize) * rows;
+                for (decision, coefficient) in decision.iter_mut().zip(&self.coefficients[at..]) {
+                    *decision += coefficient * (value / norm);
                 }
             }
             first_column += columns.len();

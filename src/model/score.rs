@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::error::Defect;
+use super::fast::{self, FastScratch, FastVectorizer};
 use super::image::{Image, Section};
 use super::index::TermIndex;
 use super::manifest::{
@@ -27,11 +28,18 @@ pub struct Model<'i> {
     performance: Document,
     characters: Characters<'i>,
     cleaner: Option<Cleaner>,
-    vectorizers: Vec<Vectorizer<'i>>,
+    vectorizers: Vec<Engine<'i>>,
     intercepts: &'i [f64],
 }
 
-/// One vectorizer with its share of the weights.
+/// How a vectorizer is run: by the fast engine where it can be, else by the general one.
+#[derive(Debug)]
+enum Engine<'i> {
+    Fast(VocabularyVectorizer, FastVectorizer<'i>),
+    General(Vectorizer<'i>),
+}
+
+/// One vectorizer of the general engine with its share of the weights.
 #[derive(Debug)]
 struct Vectorizer<'i> {
     settings: VocabularyVectorizer,
@@ -49,7 +57,9 @@ pub struct Scratch {
     cleaned: String,
     lowered: String,
     analyzer: AnalyzerScratch,
-    /// One a column of the widest vectorizer; all zero between texts.
+    /// One a vectorizer; `None` for one of the general engine.
+    fast: Vec<Option<FastScratch>>,
+    /// One a column of the widest vectorizer of the general engine; all zero between texts.
     counts: Vec<u32>,
     /// Columns whose count is not zero, in the order of their first n-gram.
     touched: Vec<u32>,
@@ -85,7 +95,7 @@ impl<'i> Model<'i> {
             .iter()
             .enumerate()
             .map(|(at, VectorizerSettings::Vocabulary(settings))| {
-                Vectorizer::from_image(image, at, settings, intercepts.len())
+                Engine::from_image(image, at, settings, intercepts.len())
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
@@ -116,7 +126,7 @@ impl<'i> Model<'i> {
 
     /// Number of columns of all vectorizers together.
     pub fn features(&self) -> usize {
-        self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).sum()
+        self.vectorizers.iter().map(|engine| engine.settings().features).sum()
     }
 
     /// How probabilities come from decision values; `None` where the model has none.
@@ -136,14 +146,21 @@ impl<'i> Model<'i> {
 
     /// Buffers for [`Self::decision`], of the right sizes from the start.
     pub fn scratch(&self) -> Scratch {
-        let widest = self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).max();
-        Scratch { counts: vec![0; widest.unwrap_or(0)], ..Scratch::default() }
+        let counted = self.vectorizers.iter().map(|engine| match engine {
+            Engine::Fast(..) => 0,
+            Engine::General(vectorizer) => vectorizer.index.len(),
+        });
+        let fast = self.vectorizers.iter().map(|engine| match engine {
+            Engine::Fast(_, vectorizer) => Some(vectorizer.scratch()),
+            Engine::General(_) => None,
+        });
+        Scratch { counts: vec![0; counted.max().unwrap_or(0)], fast: fast.collect(), ..Scratch::default() }
     }
 
     /// The decision values of `text`, one a row, as scikit-learn's `decision_function` has them.
     /// `scratch` comes from [`Self::scratch`] of this same model.
     pub fn decision<'s>(&self, text: &str, scratch: &'s mut Scratch) -> &'s [f64] {
-        let Scratch { cleaner, cleaned, lowered, analyzer, counts, touched, sums, decision } = scratch;
+        let Scratch { cleaner, cleaned, lowered, analyzer, fast, counts, touched, sums, decision } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
                 rules.clean_into(self.characters, text, cleaner, cleaned);
@@ -153,25 +170,34 @@ impl<'i> Model<'i> {
         };
         decision.clear();
         decision.extend_from_slice(self.intercepts);
-        for vectorizer in &self.vectorizers {
-            let settings = &vectorizer.settings;
-            let text = if settings.lowercase {
+        for (engine, fast) in self.vectorizers.iter().zip(fast) {
+            let settings = engine.settings();
+            // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
+            let text = if settings.lowercase && !self.cleaner.as_ref().is_some_and(Cleaner::lowers) {
                 lowered.clear();
                 lower_into(self.characters, text, lowered);
                 lowered.as_str()
             } else {
                 text
             };
-            analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
-                if let Some(column) = vectorizer.index.get(ngram) {
-                    let count = &mut counts[column as usize];
-                    if *count == 0 {
-                        touched.push(column);
-                    }
-                    *count += 1;
+            let norm = match (engine, fast) {
+                (Engine::Fast(_, vectorizer), Some(fast)) => {
+                    vectorizer.sum(self.characters, text, fast, sums)
                 }
-            });
-            let norm = vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums);
+                (Engine::Fast(..), None) => unreachable!("the scratch is of another model"),
+                (Engine::General(vectorizer), _) => {
+                    analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
+                        if let Some(column) = vectorizer.index.get(ngram) {
+                            let count = &mut counts[column as usize];
+                            if *count == 0 {
+                                touched.push(column);
+                            }
+                            *count += 1;
+                        }
+                    });
+                    vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums)
+                }
+            };
             for (value, sum) in decision.iter_mut().zip(sums.iter()) {
                 *value += sum / norm;
             }
@@ -222,6 +248,28 @@ fn is_near_tie(decision: &[f64], tolerance: f64) -> bool {
     match decision {
         [value] => value.abs() <= tolerance,
         values => values.iter().filter(|&&value| close(value)).count() > 1,
+    }
+}
+
+impl<'i> Engine<'i> {
+    fn from_image(
+        image: Image<'i>,
+        at: usize,
+        settings: &VocabularyVectorizer,
+        rows: usize,
+    ) -> Result<Self, Defect> {
+        if fast::supports(settings) {
+            let vectorizer = FastVectorizer::from_image(image, at, settings, lanes(rows))?;
+            return Ok(Self::Fast(settings.clone(), vectorizer));
+        }
+        Vectorizer::from_image(image, at, settings, rows).map(Self::General)
+    }
+
+    fn settings(&self) -> &VocabularyVectorizer {
+        match self {
+            Self::Fast(settings, _) => settings,
+            Self::General(vectorizer) => &vectorizer.settings,
+        }
     }
 }
 

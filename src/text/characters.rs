@@ -26,7 +26,7 @@ pub const LOWERS: u8 = 1 << 5;
 pub type LowerEntry = [u32; 4];
 
 /// The tables in the form that runs, owned: made once when a model is loaded.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CharacterTables {
     /// For each block of 256 code points, which stretch of `flags` describes it. Length [`STAGES`].
     pub stages: Vec<u16>,

@@ -5,23 +5,27 @@ use std::collections::HashMap;
 
 use super::characters::Characters;
 use super::lower::lower_into;
+use super::one_pass::StopTable;
 
 /// A cleaner that has been checked: its stop words are not empty.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Cleaner {
-    lower: bool,
+    pub(super) lower: bool,
     /// Stop words by the run of word characters that they begin with, each list in the order that was given: of two
     /// that match, the earlier one wins, as in a regex alternation.
-    stop_words: HashMap<String, Vec<String>>,
+    pub(super) stop_words: HashMap<String, Vec<String>>,
     /// Stop words that begin with another character (`'s`), in order: they match only right behind a word.
-    suffixes: Vec<String>,
+    pub(super) suffixes: Vec<String>,
+    /// The stop words for the one pass over texts of plain ASCII words.
+    pub(super) table: StopTable,
 }
 
 /// Buffers that a cleaner keeps between texts.
 #[derive(Debug, Default)]
 pub struct CleanerScratch {
-    lowered: String,
+    pub(super) lowered: String,
     stopped: String,
+    pub(super) cleaned: Vec<u8>,
 }
 
 /// A stop word that would match at every word boundary.
@@ -36,7 +40,7 @@ impl Cleaner {
         stop_words: &[String],
         characters: Characters<'_>,
     ) -> Result<Self, StopWordError> {
-        let mut cleaner = Self { lower, stop_words: HashMap::new(), suffixes: Vec::new() };
+        let mut cleaner = Self { lower, ..Self::default() };
         for word in stop_words {
             match word_run(characters, word) {
                 _ if word.is_empty() => return Err(StopWordError),
@@ -44,12 +48,19 @@ impl Cleaner {
                 run => cleaner.stop_words.entry(word[..run].to_owned()).or_default().push(word.clone()),
             }
         }
+        cleaner.table = StopTable::new(&cleaner.stop_words);
         Ok(cleaner)
     }
 
+    /// Whether cleaned texts are in lower case.
+    pub fn lowers(&self) -> bool {
+        self.lower
+    }
+
     /// Replaces `out` by the cleaned text: ASCII letters and digits, single spaces between them, none at the ends —
-    /// but where a link was removed its spaces stay, as in the lesson.
-    pub fn clean_into(
+    /// but where a link was removed its spaces stay, as in the lesson. Step by step, as the lesson does it: this is the
+    /// definition of [`Self::clean_into`].
+    pub fn clean_plainly_into(
         &self,
         characters: Characters<'_>,
         text: &str,
@@ -105,7 +116,7 @@ impl Cleaner {
     }
 
     /// Length of the stop word at the start of `rest`, whose first run of word characters has `run` bytes.
-    fn stop_word_at(&self, characters: Characters<'_>, rest: &str, run: usize) -> Option<usize> {
+    pub(super) fn stop_word_at(&self, characters: Characters<'_>, rest: &str, run: usize) -> Option<usize> {
         first_match(characters, self.stop_words.get(&rest[..run])?, rest)
     }
 
@@ -116,7 +127,7 @@ impl Cleaner {
 }
 
 /// Length of the first of `candidates` that `rest` begins with and that ends at a word boundary.
-fn first_match(characters: Characters<'_>, candidates: &[String], rest: &str) -> Option<usize> {
+pub(super) fn first_match(characters: Characters<'_>, candidates: &[String], rest: &str) -> Option<usize> {
     let is_word = |c: Option<char>| c.is_some_and(|c| characters.is_word(c));
     let matches = |word: &&String| {
         let after = rest.strip_prefix(word.as_str());
@@ -134,12 +145,12 @@ fn after_match<'t>(characters: Characters<'_>, rest: &'t str, length: usize) -> 
 }
 
 /// Length in bytes of the run of word characters at the start of `text`.
-fn word_run(characters: Characters<'_>, text: &str) -> usize {
+pub(super) fn word_run(characters: Characters<'_>, text: &str) -> usize {
     text.find(|c| !characters.is_word(c)).unwrap_or(text.len())
 }
 
 /// Where `http\S+` begins in a token, or the token's length: the first `http` that has a character behind it.
-fn link_start(token: &str) -> usize {
+pub(super) fn link_start(token: &str) -> usize {
     match token.find("http") {
         Some(at) if at + "http".len() < token.len() => at,
         _ => token.len(),
@@ -176,6 +187,8 @@ mod tests {
         for (text, expected) in cases {
             cleaner.clean_into(tables.view(), text, &mut scratch, &mut out);
             assert_eq!(out, expected, "cleaned {text:?}");
+            cleaner.clean_plainly_into(tables.view(), text, &mut scratch, &mut out);
+            assert_eq!(out, expected, "plainly cleaned {text:?}");
         }
     }
 

@@ -12,8 +12,10 @@ pub fn lower_into(characters: Characters<'_>, text: &str, out: &mut String) {
     out.reserve(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
-        out.extend(rest[..ascii].bytes().map(|byte| byte.to_ascii_lowercase() as char));
+        let ascii = ascii_prefix(rest.as_bytes());
+        let start = out.len();
+        out.push_str(&rest[..ascii]);
+        out[start..].make_ascii_lowercase();
         rest = &rest[ascii..];
         let Some(character) = rest.chars().next() else { break };
         let before = &text[..text.len() - rest.len()];
@@ -26,6 +28,12 @@ pub fn lower_into(characters: Characters<'_>, text: &str, out: &mut String) {
             out.push(character);
         }
     }
+}
+
+/// Number of ASCII bytes before the first other one.
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    let blocks = bytes.chunks_exact(32).take_while(|block| block.is_ascii()).count() * 32;
+    blocks + bytes[blocks..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 /// Whether a capital sigma between `before` and `after` ends a word: `handle_capital_sigma` in `CPython`'s

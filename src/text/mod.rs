@@ -7,4 +7,6 @@
 pub mod analyzer;
 pub mod characters;
 pub mod cleaner;
+pub mod head;
 pub mod lower;
+mod one_pass;

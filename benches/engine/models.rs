@@ -1,0 +1,108 @@
+//! The models of the benchmark: the shipped one, changed as each scenario asks.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use linnet::model::artifact::{Artifact, Vocabulary};
+use linnet::model::manifest::{Manifest, Vectorizer};
+use serde_json::{Value, json};
+
+use super::corpus::Random;
+
+/// The model that ships with the product.
+pub(super) fn shipped() -> Artifact {
+    Artifact::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/tagifai/1")).expect("it is sound")
+}
+
+/// The shipped model for texts that are clean already.
+pub(super) fn shipped_without_cleaner() -> Artifact {
+    changed(shipped(), |pipeline| pipeline["cleaner"] = Value::Null)
+}
+
+/// The shipped model, without cleaner, with another analyzer over the same n-grams.
+pub(super) fn shipped_as(analyzer: &str) -> Artifact {
+    changed(shipped_without_cleaner(), |pipeline| pipeline["vectorizers"][0]["analyzer"] = json!(analyzer))
+}
+
+/// The shipped model's vocabulary, without cleaner, with this many classes and arbitrary weights.
+pub(super) fn shipped_with_classes(classes: usize) -> Artifact {
+    with_classes(shipped_without_cleaner(), classes)
+}
+
+fn with_classes(artifact: Artifact, classes: usize) -> Artifact {
+    let mut artifact = changed(artifact, |pipeline| {
+        pipeline["classes"] = (0..classes).collect();
+        pipeline["classifier"]["rows"] = json!(classes);
+    });
+    let mut random = Random(7);
+    let mut weight = || random.below(1 << 20) as f64 / f64::from(1 << 20) - 0.5;
+    artifact.coefficients = (0..classes * artifact.columns()).map(|_| weight()).collect();
+    artifact.intercepts = (0..classes).map(|_| weight()).collect();
+    artifact
+}
+
+/// The artifact with a change in its manifest's pipeline; its probe texts become void.
+fn changed(mut artifact: Artifact, change: impl FnOnce(&mut Value)) -> Artifact {
+    let mut manifest: Value = serde_json::from_slice(&artifact.manifest_bytes).expect("it was read before");
+    change(&mut manifest["pipeline"]);
+    let rows = manifest["pipeline"]["classifier"]["rows"].as_u64().unwrap_or(1) as usize;
+    let label = manifest["pipeline"]["classes"][0].clone();
+    manifest["probes"]["texts"] =
+        json!([{"text": "", "decision": vec![0.0; rows], "label": label, "probabilities": null}]);
+    artifact.manifest_bytes = manifest.to_string().into_bytes();
+    artifact.manifest = Manifest::parse(&artifact.manifest_bytes).expect("the change is sound");
+    let settings = &artifact.manifest.pipeline.vectorizers;
+    for (vocabulary, Vectorizer::Vocabulary(settings)) in artifact.vocabularies.iter_mut().zip(settings) {
+        vocabulary.settings = settings.clone();
+    }
+    artifact
+}
+
+/// Invented words, the most frequent first.
+pub(super) fn large_words() -> Vec<String> {
+    let syllables: Vec<String> =
+        ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v"]
+            .iter()
+            .flat_map(|head| {
+                ["a", "e", "i", "o", "u", "an", "er", "in", "on"].map(|tail| format!("{head}{tail}"))
+            })
+            .collect();
+    let mut random = Random(99);
+    let mut word = || (0..1 + random.below(4)).map(|_| &*syllables[random.below(syllables.len())]).collect();
+    let mut seen = BTreeSet::new();
+    std::iter::repeat_with(&mut word)
+        .filter(|word: &String| seen.insert(word.clone()))
+        .take(200_000)
+        .collect()
+}
+
+/// A model of 1,000,000 n-grams of 2 to 8 characters, those of [`large_words`].
+pub(super) fn large(classes: usize) -> Artifact {
+    let mut terms = BTreeSet::new();
+    'words: for word in large_words() {
+        let padded = format!(" {word} ");
+        for n in 2..=8usize.min(padded.len()) {
+            for start in 0..=padded.len() - n {
+                terms.insert(padded[start..start + n].to_owned());
+                if terms.len() == 1_000_000 {
+                    break 'words;
+                }
+            }
+        }
+    }
+    let mut artifact = changed(shipped_without_cleaner(), |pipeline| {
+        pipeline["vectorizers"][0]["features"] = json!(terms.len())
+    });
+    let mut end = 0;
+    let ends = terms.iter().map(|term| {
+        end += term.len() as u32;
+        end
+    });
+    artifact.vocabularies = vec![Vocabulary {
+        settings: artifact.vocabularies[0].settings.clone(),
+        ends: ends.collect(),
+        idf: Some((0..terms.len()).map(|at| 1.0 + (at % 89) as f64 / 10.0).collect()),
+        terms: terms.into_iter().collect::<String>().into_bytes(),
+    }];
+    with_classes(artifact, classes)
+}

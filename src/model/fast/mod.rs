@@ -1,0 +1,357 @@
+//! The fast engine: vectorizers over character n-grams whose term frequency is the count itself.
+//!
+//! An automaton reads each byte once. At each place it names the longest feature that ends there; all other features
+//! that end there are suffixes of that one, so their rows are summed ahead, and scoring adds one row a byte instead
+//! of one an n-gram. What a word of `char_wb` contributes as a whole is kept in a cache. [`super::plain`] defines
+//! what is right.
+
+mod automaton;
+mod counters;
+mod double_array;
+mod features;
+mod processor;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod word_cache;
+mod words;
+
+use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE, ROOT};
+use self::counters::Counters;
+use self::double_array::Cell;
+use self::processor::Processor;
+use self::rows::Sums;
+use self::word_cache::{Lookup, WordCache};
+use super::artifact::Vocabulary;
+use super::error::Defect;
+use super::image::{Image, ImageWriter, Section};
+use super::manifest::{Norm, VocabularyVectorizer};
+use crate::text::analyzer::Analyzer;
+use crate::text::characters::Characters;
+use crate::text::head::Head;
+
+/// A vectorizer of this engine with its share of the weights, a view into an image. Features are numbered from 1; entry
+/// 0 of every list stands for none.
+#[derive(Debug)]
+pub struct FastVectorizer<'i> {
+    analyzer: Analyzer,
+    norm: Option<Norm>,
+    lanes: usize,
+    automaton: Automaton<'i>,
+    /// The longest feature that is a proper suffix of each.
+    parents: &'i [u32],
+    /// idf² of each.
+    squares: &'i [f64],
+    /// Σ idf² (L2) or Σ |idf| (L1) over each and all its suffixes.
+    totals: &'i [f64],
+    /// The sum of the rows of each and all its suffixes.
+    rows: &'i [f64],
+    processor: Processor,
+}
+
+/// Buffers that a [`FastVectorizer`] keeps between texts.
+#[derive(Debug)]
+pub struct FastScratch {
+    counters: Counters,
+    cache: WordCache,
+    /// The record of a word while it is made.
+    row: Vec<f64>,
+    features: Vec<u32>,
+    squares: Vec<f64>,
+}
+
+impl FastScratch {
+    /// How often a word was found in the cache, and how often one was looked for.
+    pub fn cache_hits(&self) -> (u64, u64) {
+        (self.cache.hits, self.cache.lookups)
+    }
+}
+
+/// The weights of one vectorizer among those of the whole model.
+#[derive(Clone, Copy, Debug)]
+pub struct Coefficients<'a> {
+    /// `rows × columns` values, row by row.
+    pub values: &'a [f64],
+    /// Columns of all vectorizers together.
+    pub columns: usize,
+    /// The vectorizer's first column.
+    pub first_column: usize,
+}
+
+/// Whether this engine can stand for a vectorizer of these settings.
+pub fn supports(settings: &VocabularyVectorizer) -> bool {
+    matches!(settings.analyzer, Analyzer::Char | Analyzer::CharWb)
+        && !settings.binary
+        && !settings.sublinear_tf
+}
+
+/// Appends the sections of vectorizer `at` to an image. The error is the column of a term that an earlier one equals.
+pub fn write(
+    image: &mut ImageWriter,
+    at: usize,
+    vocabulary: &Vocabulary,
+    coefficients: Coefficients<'_>,
+    lanes: usize,
+) -> Result<(), usize> {
+    let settings = &vocabulary.settings;
+    let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms())?;
+    let automaton = AutomatonBuilder::new(&terms);
+    drop(terms);
+    let numbers = features::depth_first(automaton.parents());
+    let mut parents = vec![NO_FEATURE; numbers.len()];
+    for (feature, &parent) in automaton.parents().iter().enumerate() {
+        parents[numbers[feature] as usize] = numbers[parent as usize];
+    }
+    let mut idf = vec![0.0; numbers.len()];
+    for (&number, &column) in numbers[1..].iter().zip(&columns) {
+        idf[number as usize] = vocabulary.idf.as_ref().map_or(1.0, |idf| idf[column as usize]);
+    }
+    let squares: Vec<f64> = idf.iter().map(|idf| idf * idf).collect();
+    let mut totals: Vec<f64> = match settings.norm {
+        None => vec![0.0; numbers.len()],
+        Some(Norm::L1) => idf.iter().map(|idf| idf.abs()).collect(),
+        Some(Norm::L2) => squares.clone(),
+    };
+    for feature in 1..totals.len() {
+        totals[feature] += totals[parents[feature] as usize]; // a parent's number is lower: its total is complete
+    }
+    image.push(Section::Automaton, at, &automaton.finish(&numbers));
+    image.push(Section::Parents, at, &parents);
+    image.push(Section::Squares, at, &squares);
+    image.push(Section::Totals, at, &totals);
+    image.push_with(Section::Weights, at, numbers.len() * lanes, |rows| {
+        rows::fill(rows, lanes, coefficients, (&columns, &numbers[1..]), &idf);
+        rows::add_parents(rows, lanes, &parents);
+    });
+    Ok(())
+}
+
+/// What a text has summed up to so far.
+struct Tally<S> {
+    sums: S,
+    /// Σ of the totals.
+    total: f64,
+    /// Σ count · idf² over what the counters have said, in four sums that do not wait for each other.
+    crossed: [f64; 4],
+}
+
+impl<'i> FastVectorizer<'i> {
+    /// Opens the sections of vectorizer `at`, which [`write`] has made; checks all that scoring relies on.
+    pub fn from_image(
+        image: Image<'i>,
+        at: usize,
+        settings: &VocabularyVectorizer,
+        lanes: usize,
+    ) -> Result<Self, Defect> {
+        let parents: &[u32] = image.section(Section::Parents, at)?;
+        let squares: &[f64] = image.section(Section::Squares, at)?;
+        let totals: &[f64] = image.section(Section::Totals, at)?;
+        let rows: &[f64] = image.section(Section::Weights, at)?;
+        let cells: &[Cell] = image.section(Section::Automaton, at)?;
+        let entries = parents.len();
+        let descend = parents.iter().zip(0..).all(|(&parent, feature)| parent < feature || feature == 0);
+        let fit = squares.len() == entries && totals.len() == entries && rows.len() == entries * lanes;
+        if parents.first() != Some(&NO_FEATURE) || !descend || !fit {
+            return Err(Defect::Image("its features do not fit together"));
+        }
+        let automaton = Automaton::from_cells(cells, entries - 1)?;
+        let (analyzer, norm) = (settings.analyzer, settings.norm);
+        Ok(Self {
+            analyzer,
+            norm,
+            lanes,
+            automaton,
+            parents,
+            squares,
+            totals,
+            rows,
+            processor: Processor::detect(),
+        })
+    }
+
+    /// Buffers for [`Self::sum`].
+    pub fn scratch(&self) -> FastScratch {
+        let counted = if self.norm == Some(Norm::L2) { self.parents.len() - 1 } else { 0 };
+        FastScratch {
+            counters: Counters::new(counted),
+            cache: WordCache::new(self.lanes),
+            row: vec![0.0; self.lanes],
+            features: Vec::new(),
+            squares: Vec::new(),
+        }
+    }
+
+    /// Replaces `sums` by the sum of the weights of all n-grams of `text`; returns the norm to divide it by.
+    pub fn sum(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
+        sums.clear();
+        sums.resize(self.lanes, 0.0);
+        self.processor.run(self, characters, text, scratch, sums)
+    }
+
+    /// [`Self::sum`] into `sums`, which holds zeros. Always inlined, so that it is compiled for each kind of processor.
+    #[inline(always)]
+    fn sum_any(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
+        match self.lanes {
+            1 => self.sum_in::<[f64; 1]>(characters, text, scratch, sums),
+            4 => self.sum_in::<[f64; 4]>(characters, text, scratch, sums),
+            _ => self.sum_in::<Vec<f64>>(characters, text, scratch, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn sum_in<S: Sums>(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
+        scratch.counters.start(2 * text.len() + 2); // a word of one byte is padded to three
+        let mut tally = Tally { sums: S::take(sums), total: 0.0, crossed: [0.0; 4] };
+        match (self.analyzer, self.norm) {
+            (Analyzer::CharWb, Some(Norm::L2)) => {
+                self.read_words::<S, true>(characters, text, scratch, &mut tally);
+            }
+            (Analyzer::CharWb, _) => self.read_words::<S, false>(characters, text, scratch, &mut tally),
+            (_, Some(Norm::L2)) => self.read_text::<S, true>(characters, text, scratch, &mut tally),
+            (_, _) => self.read_text::<S, false>(characters, text, scratch, &mut tally),
+        }
+        tally.sums.give(sums);
+        let norm = match self.norm {
+            None => 1.0,
+            Some(Norm::L1) => tally.total,
+            Some(Norm::L2) => (tally.total + 2.0 * tally.crossed.iter().sum::<f64>()).sqrt(),
+        };
+        if norm == 0.0 { 1.0 } else { norm } // scikit-learn leaves a zero vector as it is
+    }
+
+    /// `char`: the n-grams of the whole text.
+    #[inline(always)]
+    fn read_text<S: Sums, const COUNTED: bool>(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        tally: &mut Tally<S>,
+    ) {
+        let mut state = ROOT;
+        let mut rest = text.chars().peekable();
+        while let Some(character) = rest.next() {
+            // `\s\s+` becomes one space; a lone tab stays a tab.
+            let mut character = character;
+            if characters.is_space(character) {
+                while rest.next_if(|&c| characters.is_space(c)).is_some() {
+                    character = ' ';
+                }
+            }
+            for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
+                state = self.automaton.next(state, byte);
+                self.count::<S, COUNTED>(self.automaton.feature(state), &mut scratch.counters, tally);
+            }
+        }
+    }
+
+    /// `char_wb`: the n-grams of each word.
+    #[inline(always)]
+    fn read_words<S: Sums, const COUNTED: bool>(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        tally: &mut Tally<S>,
+    ) {
+        words::for_each_word(characters, text, |word, head| {
+            let slot = match scratch.cache.find(word, head) {
+                Lookup::Found(slot) => Some(slot),
+                Lookup::Again(hash) => {
+                    self.learn(hash, word, head, scratch);
+                    None
+                }
+                Lookup::New => None,
+            };
+            let Some(slot) = slot else {
+                self.each_feature(word, |feature| {
+                    self.count::<S, COUNTED>(feature, &mut scratch.counters, tally);
+                });
+                return;
+            };
+            let known = scratch.cache.contribution(slot);
+            tally.sums.add_row(known.row);
+            tally.total += known.total;
+            if COUNTED {
+                scratch.counters.add_all(known.features, known.squares, &mut tally.crossed);
+            }
+        });
+    }
+
+    /// Calls `each` with the longest feature that ends at each place of a padded word.
+    #[inline(always)]
+    fn each_feature(&self, word: &[u8], mut each: impl FnMut(u32)) {
+        let mut state = self.automaton.next(ROOT, b' ');
+        each(self.automaton.feature(state));
+        for &byte in word {
+            state = self.automaton.next(state, byte);
+            each(self.automaton.feature(state));
+        }
+        state = self.automaton.next(state, b' ');
+        each(self.automaton.feature(state));
+    }
+
+    /// Counts all features that end at a place, of which `feature` is the longest.
+    #[inline(always)]
+    fn count<S: Sums, const COUNTED: bool>(
+        &self,
+        feature: u32,
+        counters: &mut Counters,
+        tally: &mut Tally<S>,
+    ) {
+        if feature == NO_FEATURE {
+            return;
+        }
+        tally.sums.add(self.rows, feature);
+        tally.total += self.totals[feature as usize];
+        if COUNTED {
+            let mut feature = feature;
+            while feature != NO_FEATURE {
+                tally.crossed[0] += counters.add(feature, self.squares[feature as usize]);
+                feature = self.parents[feature as usize];
+            }
+        }
+    }
+
+    /// Puts what `word` contributes into the cache.
+    #[cold]
+    fn learn(&self, hash: u64, word: &[u8], head: Head, scratch: &mut FastScratch) {
+        let FastScratch { cache, row, features, squares, .. } = scratch;
+        row.fill(0.0);
+        features.clear();
+        squares.clear();
+        let mut total = 0.0;
+        self.each_feature(word, |longest| {
+            rows::add_row(row, &self.rows[longest as usize * self.lanes..][..self.lanes]);
+            total += self.totals[longest as usize];
+            let mut feature = if self.norm == Some(Norm::L2) { longest } else { NO_FEATURE };
+            while feature != NO_FEATURE {
+                features.push(feature);
+                squares.push(self.squares[feature as usize]);
+                feature = self.parents[feature as usize];
+            }
+        });
+        let filled = features.len().next_multiple_of(4);
+        features.resize(filled, NO_FEATURE);
+        squares.resize(filled, 0.0);
+        cache.insert(hash, (word, head), (row, total), (features, squares));
+    }
+}

@@ -1,0 +1,86 @@
+//! One reading loop, compiled for several kinds of processor; which one runs is chosen when a model is opened.
+//!
+//! The portable compilation is the definition. The others run the same code with wider registers, and lane by lane the
+//! same additions in the same order, so their sums are equal to the last bit.
+
+#![allow(unsafe_code, reason = "code for a processor's own instructions can only be called so")]
+
+use super::{FastScratch, FastVectorizer};
+use crate::text::characters::Characters;
+
+/// A kind of processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Processor {
+    /// Any.
+    Portable,
+    /// x86-64 with AVX2 and BMI, as of 2013. Made by [`Processor::detect`] alone.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512, as servers have it. Made by [`Processor::detect`] alone.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Processor {
+    /// The best kind that this machine is.
+    pub(super) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2");
+            if avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+                return Self::Avx512;
+            }
+            if avx2 {
+                return Self::Avx2;
+            }
+        }
+        Self::Portable
+    }
+
+    /// [`FastVectorizer::sum_any`] as compiled for this processor.
+    #[inline]
+    pub(super) fn run(
+        self,
+        vectorizer: &FastVectorizer<'_>,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut FastScratch,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
+        match self {
+            Self::Portable => vectorizer.sum_any(characters, text, scratch, sums),
+            // SAFETY: `detect` gives this kind only where the processor has AVX2, BMI1 and BMI2.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { sum_avx2(vectorizer, characters, text, scratch, sums) },
+            // SAFETY: `detect` gives this kind only where the processor has all that is enabled there.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { sum_avx512(vectorizer, characters, text, scratch, sums) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn sum_avx2(
+    vectorizer: &FastVectorizer<'_>,
+    characters: Characters<'_>,
+    text: &str,
+    scratch: &mut FastScratch,
+    sums: &mut Vec<f64>,
+) -> f64 {
+    vectorizer.sum_any(characters, text, scratch, sums)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,avx512f,avx512vl")]
+fn sum_avx512(
+    vectorizer: &FastVectorizer<'_>,
+    characters: Characters<'_>,
+    text: &str,
+    scratch: &mut FastScratch,
+    sums: &mut Vec<f64>,
+) -> f64 {
+    vectorizer.sum_any(characters, text, scratch, sums)
+}

@@ -1,0 +1,107 @@
+//! Rows of weights: how they are made, and how they are summed.
+
+use super::Coefficients;
+use super::automaton::NO_FEATURE;
+
+/// Terms that are filled at a time: what one cache line of a row of coefficients holds.
+const TERMS_AT_ONCE: usize = 8;
+
+/// Writes the row of each feature, its inverse document frequency folded in, padded with zeros to `lanes`.
+///
+/// `features` gives, in ascending order of terms, the column and the number of each; `idf` goes by number.
+pub(super) fn fill(
+    rows: &mut [f64],
+    lanes: usize,
+    coefficients: Coefficients<'_>,
+    (columns, numbers): (&[u32], &[u32]),
+    idf: &[f64],
+) {
+    for (columns, numbers) in columns.chunks(TERMS_AT_ONCE).zip(numbers.chunks(TERMS_AT_ONCE)) {
+        for (lane, values) in coefficients.values.chunks_exact(coefficients.columns).enumerate() {
+            for (&column, &number) in columns.iter().zip(numbers) {
+                let value = values[coefficients.first_column + column as usize];
+                rows[number as usize * lanes + lane] = idf[number as usize] * value;
+            }
+        }
+    }
+}
+
+/// Adds to each row that of its parent, so that a row stands for a feature and all its suffixes. A parent's number is
+/// lower than its child's.
+pub(super) fn add_parents(rows: &mut [f64], lanes: usize, parents: &[u32]) {
+    for (feature, &parent) in parents.iter().enumerate() {
+        if parent != NO_FEATURE {
+            let (before, from) = rows.split_at_mut(feature * lanes);
+            add_row(&mut from[..lanes], &before[parent as usize * lanes..][..lanes]);
+        }
+    }
+}
+
+/// Adds `row` to `sums`, which is as long, lane by lane.
+#[inline(always)]
+pub(super) fn add_row(sums: &mut [f64], row: &[f64]) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum += weight;
+    }
+}
+
+/// Where rows are summed: in registers for the widths that are most common, in memory for all others.
+pub(super) trait Sums {
+    /// Sums that begin at 0 and end up in `kept`, which holds zeros.
+    fn take(kept: &mut Vec<f64>) -> Self;
+    /// Puts the sums into `kept`.
+    fn give(self, kept: &mut Vec<f64>);
+    /// Adds a row.
+    fn add_row(&mut self, row: &[f64]);
+    /// Adds row `number` of `rows`.
+    fn add(&mut self, rows: &[f64], number: u32);
+}
+
+impl<const N: usize> Sums for [f64; N] {
+    #[inline(always)]
+    fn take(_kept: &mut Vec<f64>) -> Self {
+        [0.0; N]
+    }
+
+    #[inline(always)]
+    fn give(self, kept: &mut Vec<f64>) {
+        kept.copy_from_slice(&self);
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, row: &[f64]) {
+        if let Some(row) = row.first_chunk::<N>() {
+            for (sum, weight) in self.iter_mut().zip(row) {
+                *sum += weight;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: &[f64], number: u32) {
+        for (sum, weight) in self.iter_mut().zip(&rows.as_chunks::<N>().0[number as usize]) {
+            *sum += weight;
+        }
+    }
+}
+
+impl Sums for Vec<f64> {
+    fn take(kept: &mut Vec<f64>) -> Self {
+        std::mem::take(kept)
+    }
+
+    fn give(self, kept: &mut Vec<f64>) {
+        *kept = self;
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, row: &[f64]) {
+        add_row(self, row);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: &[f64], number: u32) {
+        let lanes = self.len();
+        add_row(self, &rows[number as usize * lanes..][..lanes]);
+    }
+}

@@ -1,0 +1,80 @@
+//! The fast engine against the plain one.
+
+use proptest::prelude::*;
+
+use super::super::artifact::Artifact;
+use super::super::plain::PlainModel;
+use super::super::testing::{Recipe, recipes, texts};
+use super::super::{Model, write_image};
+
+/// Scores `texts` with both engines, each engine's buffers kept from text to text, and compares.
+fn assert_same(artifact: &Artifact, texts: &[String]) {
+    let image = write_image(artifact).unwrap();
+    let model = Model::from_image(image.as_bytes()).unwrap();
+    let plain = PlainModel::new(artifact).unwrap();
+    let (mut scratch, mut plain_scratch) = (model.scratch(), plain.scratch());
+    let mut expected = Vec::new();
+    let columns = artifact.columns();
+    for text in texts {
+        plain.decision(text, &mut plain_scratch, &mut expected);
+        let found = model.decision(text, &mut scratch);
+        assert_eq!(found.len(), expected.len());
+        for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            // All weights of a row bound Σ|wᵢxᵢ| from above where the vector is normed; texts are short elsewhere.
+            let weights = &artifact.coefficients[row * columns..][..columns];
+            let most: f64 = weights.iter().map(|weight| weight.abs()).sum();
+            let allowed = 1e-9 * most.clamp(1.0, 10.0);
+            assert!((found - expected).abs() <= allowed, "row {row} of {text:?}: {found}, plain {expected}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scores_are_those_of_the_plain_model(recipe in recipes(), texts in prop::collection::vec(texts(), 1..8)) {
+        // Each text comes three times, so that its words are new, then seen again, then known.
+        assert_same(&recipe.artifact(), &[&texts[..], &texts[..], &texts[..]].concat());
+    }
+}
+
+/// A vocabulary of all n-grams of some words.
+fn recipe_of(words: &[&str], (min, max): (usize, usize), analyzer: &'static str) -> Recipe {
+    let mut terms = std::collections::BTreeSet::new();
+    for word in words {
+        let characters: Vec<char> = format!(" {word} ").chars().collect();
+        for n in min..=max {
+            terms.extend(characters.windows(n).map(|window| window.iter().collect::<String>()));
+        }
+    }
+    let terms = terms.into_iter().collect();
+    Recipe { analyzer, ngram_range: (min, max), norm: Some("l2"), idf: true, lowercase: true, rows: 4, terms }
+}
+
+#[test]
+fn long_and_repetitive_texts_are_scored_exactly() {
+    let words = ["aaaaaaaaaa", "abababababab", "learning", "machine", "machines", "neural", "日本語の本"];
+    for analyzer in ["char", "char_wb"] {
+        let recipe = recipe_of(&words, (2, 8), analyzer);
+        let texts = [
+            "a".repeat(5000),
+            "ab".repeat(5000),
+            "a ".repeat(5000),
+            "learning machines ".repeat(700),
+            format!("{} learning {}", "machine".repeat(9), "learning".repeat(12)),
+            words.join(" "),
+            words.join(" \t\n "),
+            "日本語の本の日本".repeat(30),
+            String::new(),
+        ];
+        assert_same(&recipe.artifact(), &[&texts[..], &texts[..], &texts[..]].concat());
+    }
+}
+
+#[test]
+fn a_vocabulary_of_which_nothing_can_occur_scores_the_intercept() {
+    let mut recipe = recipe_of(&["abc"], (2, 3), "char_wb");
+    recipe.ngram_range = (7, 8);
+    assert_same(&recipe.artifact(), &["abc".into(), "ab".into(), String::new()]);
+}
