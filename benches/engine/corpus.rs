@@ -64,22 +64,22 @@ impl Corpus {
         Self { source, raw, cleaned }
     }
 
-    /// Texts of the same lengths in which no word comes twice: beginnings of words with ends of others.
-    pub(super) fn never_seen(&self, seed: usize) -> Vec<String> {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ (seed as u64 + 1));
+    /// `sets` sets of as many texts in all of which no word comes twice: beginnings of words with ends of others.
+    pub(super) fn never_seen(&self, sets: usize) -> Vec<Vec<String>> {
+        let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let words: Vec<&str> = self.cleaned.iter().flat_map(|text| text.split(' ')).collect();
         let mut used: HashSet<String> = words.iter().map(|&word| word.to_owned()).collect();
         let mut make = |like: &str| loop {
             let (head, tail) = (words[random.below(words.len())], words[random.below(words.len())]);
-            let cut = like.len() / 2;
+            let cut = like.len().div_ceil(2);
             let word = [&head[..cut.min(head.len())], &tail[tail.len() - cut.min(tail.len())..]].concat();
             let word = if word.len() < 4 { format!("{word}{}", random.below(10_000)) } else { word };
             if used.insert(word.clone()) {
                 return word;
             }
         };
-        let text = |text: &String| text.split(' ').map(&mut make).collect::<Vec<_>>().join(" ");
-        self.cleaned.iter().map(text).collect()
+        let mut text = |text: &String| text.split(' ').map(&mut make).collect::<Vec<_>>().join(" ");
+        (0..sets).map(|_| self.cleaned.iter().map(&mut text).collect()).collect()
     }
 
     /// `count` texts of about `bytes` bytes, made of whole cleaned texts.

@@ -68,6 +68,14 @@ pub struct Scratch {
     decision: Vec<f64>,
 }
 
+impl Scratch {
+    /// How often a word was found in the word caches, and how often one was looked for.
+    pub fn word_cache_hits(&self) -> (u64, u64) {
+        let caches = self.fast.iter().flatten().map(FastScratch::cache_hits);
+        caches.fold((0, 0), |(hits, lookups), (more, further)| (hits + more, lookups + further))
+    }
+}
+
 impl<'i> Model<'i> {
     /// Opens an image made by [`super::build_image`]; checks all that scoring relies on.
     pub fn from_image(bytes: &'i [u8]) -> Result<Self, Defect> {

@@ -4,23 +4,20 @@
 pub type Head = [u64; 2];
 
 /// The 16 bytes from `at` on, with zeros behind the end. `at` is at most the length.
-#[inline(always)]
+#[inline]
 pub fn window(bytes: &[u8], at: usize) -> Head {
     let rest = &bytes[at..];
-    let chunk = match rest.first_chunk::<16>() {
-        Some(chunk) => *chunk,
-        None => {
-            let mut chunk = [0; 16];
-            chunk[..rest.len()].copy_from_slice(rest);
-            chunk
-        }
-    };
+    let chunk = rest.first_chunk::<16>().copied().unwrap_or_else(|| {
+        let mut chunk = [0; 16];
+        chunk[..rest.len()].copy_from_slice(rest);
+        chunk
+    });
     let whole = u128::from_le_bytes(chunk);
     [whole as u64, (whole >> 64) as u64]
 }
 
 /// The first `length` bytes of `window`, zeros behind them.
-#[inline(always)]
+#[inline]
 pub fn head(window: Head, length: usize) -> Head {
     if length >= 16 {
         return window;
@@ -30,7 +27,7 @@ pub fn head(window: Head, length: usize) -> Head {
 }
 
 /// Where the first byte lies whose upper bit is set in `marks`; 16 if there is none.
-#[inline(always)]
+#[inline]
 pub fn first_marked(marks: Head) -> usize {
     let [low, high] = marks;
     if low != 0 { low.trailing_zeros() as usize / 8 } else { 8 + high.trailing_zeros() as usize / 8 }

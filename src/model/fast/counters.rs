@@ -6,11 +6,11 @@
 
 /// One count a feature; entry 0 stands for none and is never read for its count.
 ///
-/// A count is what a counter holds above `base`. The base rises from text to text by more than any count can reach,
+/// A count is what a mark stands above `base`. The base rises from text to text by more than any count can reach,
 /// so what earlier texts have left is below it and needs no clearing.
 #[derive(Debug)]
 pub(super) struct Counters {
-    counters: Vec<f64>,
+    marks: Vec<f64>,
     base: f64,
     /// What the present text can reach.
     next_base: f64,
@@ -22,13 +22,13 @@ const BASE_MAX: f64 = (1u64 << 52) as f64;
 impl Counters {
     /// Counters for features 1 to `features`, all 0.
     pub(super) fn new(features: usize) -> Self {
-        Self { counters: vec![0.0; features + 1], base: 0.0, next_base: 0.0 }
+        Self { marks: vec![0.0; features + 1], base: 0.0, next_base: 0.0 }
     }
 
     /// Sets all counts to 0, for a text in which no feature occurs more than `most` times.
     pub(super) fn start(&mut self, most: usize) {
         if self.next_base > BASE_MAX {
-            self.counters.fill(0.0);
+            self.marks.fill(0.0);
             self.next_base = 0.0;
         }
         self.base = self.next_base;
@@ -38,7 +38,7 @@ impl Counters {
     /// Counts one occurrence of `feature`; returns `square`, its idf², times how often it had occurred before.
     #[inline(always)]
     pub(super) fn add(&mut self, feature: u32, square: f64) -> f64 {
-        let counter = &mut self.counters[feature as usize];
+        let counter = &mut self.marks[feature as usize];
         // Not `f64::max`, which minds NaN: this is one instruction.
         let reached = if *counter > self.base { *counter } else { self.base };
         *counter = reached + 1.0;
@@ -50,7 +50,7 @@ impl Counters {
     #[inline(always)]
     pub(super) fn add_all(&mut self, features: &[[u32; 4]], squares: &[[f64; 4]], sums: &mut [f64; 4]) {
         let base = self.base;
-        let counters = self.counters.as_mut_slice();
+        let counters = self.marks.as_mut_slice();
         let mut add = |feature: u32, square: f64| {
             let counter = &mut counters[feature as usize];
             let reached = if *counter > base { *counter } else { base };
@@ -69,6 +69,7 @@ impl Counters {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "small counts are exact")]
 mod tests {
     use super::*;
 

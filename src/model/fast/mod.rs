@@ -5,6 +5,8 @@
 //! of one an n-gram. What a word of `char_wb` contributes as a whole is kept in a cache. [`super::plain`] defines
 //! what is right.
 
+#![allow(clippy::inline_always, reason = "what is not inlined is not compiled for the chosen processor")]
+
 mod automaton;
 mod counters;
 mod double_array;
@@ -20,8 +22,9 @@ use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE, ROOT};
 use self::counters::Counters;
 use self::double_array::Cell;
 use self::processor::Processor;
-use self::rows::Sums;
+use self::rows::{Four, One, Sums};
 use self::word_cache::{Lookup, WordCache};
+use self::words::Words;
 use super::artifact::Vocabulary;
 use super::error::Defect;
 use super::image::{Image, ImageWriter, Section};
@@ -126,6 +129,30 @@ pub fn write(
     Ok(())
 }
 
+/// Reads a word with a space before and behind it.
+struct Places<'w> {
+    automaton: Automaton<'w>,
+    state: u32,
+    word: &'w [u8],
+    /// Bytes read so far, the space before the word among them.
+    read: usize,
+}
+
+impl Iterator for Places<'_> {
+    type Item = u32;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        if self.read == self.word.len() + 2 {
+            return None;
+        }
+        let byte = self.word.get(self.read.wrapping_sub(1)).copied().unwrap_or(b' ');
+        self.read += 1;
+        self.state = self.automaton.next(self.state, byte);
+        Some(self.automaton.feature(self.state))
+    }
+}
+
 /// What a text has summed up to so far.
 struct Tally<S> {
     sums: S,
@@ -204,8 +231,8 @@ impl<'i> FastVectorizer<'i> {
         sums: &mut Vec<f64>,
     ) -> f64 {
         match self.lanes {
-            1 => self.sum_in::<[f64; 1]>(characters, text, scratch, sums),
-            4 => self.sum_in::<[f64; 4]>(characters, text, scratch, sums),
+            1 => self.sum_in::<One>(characters, text, scratch, sums),
+            4 => self.sum_in::<Four>(characters, text, scratch, sums),
             _ => self.sum_in::<Vec<f64>>(characters, text, scratch, sums),
         }
     }
@@ -272,41 +299,30 @@ impl<'i> FastVectorizer<'i> {
         scratch: &mut FastScratch,
         tally: &mut Tally<S>,
     ) {
-        words::for_each_word(characters, text, |word, head| {
-            let slot = match scratch.cache.find(word, head) {
-                Lookup::Found(slot) => Some(slot),
-                Lookup::Again(hash) => {
-                    self.learn(hash, word, head, scratch);
-                    None
+        for (word, head) in Words::new(characters, text) {
+            match scratch.cache.find(word, head) {
+                Lookup::Found(slot) => {
+                    let known = scratch.cache.contribution(slot);
+                    tally.sums.add_row(known.row);
+                    tally.total += known.total;
+                    if COUNTED {
+                        scratch.counters.add_all(known.features, known.squares, &mut tally.crossed);
+                    }
+                    continue;
                 }
-                Lookup::New => None,
-            };
-            let Some(slot) = slot else {
-                self.each_feature(word, |feature| {
-                    self.count::<S, COUNTED>(feature, &mut scratch.counters, tally);
-                });
-                return;
-            };
-            let known = scratch.cache.contribution(slot);
-            tally.sums.add_row(known.row);
-            tally.total += known.total;
-            if COUNTED {
-                scratch.counters.add_all(known.features, known.squares, &mut tally.crossed);
+                Lookup::Again(hash) => self.learn(hash, word, head, scratch),
+                Lookup::New => {}
             }
-        });
+            for feature in self.places(word) {
+                self.count::<S, COUNTED>(feature, &mut scratch.counters, tally);
+            }
+        }
     }
 
-    /// Calls `each` with the longest feature that ends at each place of a padded word.
+    /// The longest feature that ends at each place of a padded word.
     #[inline(always)]
-    fn each_feature(&self, word: &[u8], mut each: impl FnMut(u32)) {
-        let mut state = self.automaton.next(ROOT, b' ');
-        each(self.automaton.feature(state));
-        for &byte in word {
-            state = self.automaton.next(state, byte);
-            each(self.automaton.feature(state));
-        }
-        state = self.automaton.next(state, b' ');
-        each(self.automaton.feature(state));
+    fn places<'w>(&'w self, word: &'w [u8]) -> Places<'w> {
+        Places { automaton: self.automaton, state: ROOT, word, read: 0 }
     }
 
     /// Counts all features that end at a place, of which `feature` is the longest.
@@ -323,11 +339,16 @@ impl<'i> FastVectorizer<'i> {
         tally.sums.add(self.rows, feature);
         tally.total += self.totals[feature as usize];
         if COUNTED {
+            // Two sums in turn, so that they do not wait for each other.
+            let [mut one, mut other] = [0.0; 2];
             let mut feature = feature;
             while feature != NO_FEATURE {
-                tally.crossed[0] += counters.add(feature, self.squares[feature as usize]);
+                let crossed = one + counters.add(feature, self.squares[feature as usize]);
+                (one, other) = (other, crossed);
                 feature = self.parents[feature as usize];
             }
+            tally.crossed[0] += one;
+            tally.crossed[1] += other;
         }
     }
 
@@ -339,7 +360,7 @@ impl<'i> FastVectorizer<'i> {
         features.clear();
         squares.clear();
         let mut total = 0.0;
-        self.each_feature(word, |longest| {
+        for longest in self.places(word) {
             rows::add_row(row, &self.rows[longest as usize * self.lanes..][..self.lanes]);
             total += self.totals[longest as usize];
             let mut feature = if self.norm == Some(Norm::L2) { longest } else { NO_FEATURE };
@@ -348,7 +369,7 @@ impl<'i> FastVectorizer<'i> {
                 squares.push(self.squares[feature as usize]);
                 feature = self.parents[feature as usize];
             }
-        });
+        }
         let filled = features.len().next_multiple_of(4);
         features.resize(filled, NO_FEATURE);
         squares.resize(filled, 0.0);

@@ -57,31 +57,57 @@ pub(super) trait Sums {
     fn add(&mut self, rows: &[f64], number: u32);
 }
 
-impl<const N: usize> Sums for [f64; N] {
+/// The one sum of a binary model.
+pub(super) struct One(f64);
+
+impl Sums for One {
     #[inline(always)]
     fn take(_kept: &mut Vec<f64>) -> Self {
-        [0.0; N]
+        Self(0.0)
     }
 
     #[inline(always)]
     fn give(self, kept: &mut Vec<f64>) {
-        kept.copy_from_slice(&self);
+        kept.copy_from_slice(&[self.0]);
     }
 
     #[inline(always)]
     fn add_row(&mut self, row: &[f64]) {
-        if let Some(row) = row.first_chunk::<N>() {
-            for (sum, weight) in self.iter_mut().zip(row) {
-                *sum += weight;
-            }
-        }
+        self.0 += row[0];
     }
 
     #[inline(always)]
     fn add(&mut self, rows: &[f64], number: u32) {
-        for (sum, weight) in self.iter_mut().zip(&rows.as_chunks::<N>().0[number as usize]) {
-            *sum += weight;
-        }
+        self.0 += rows[number as usize];
+    }
+}
+
+/// Four sums. They are written out one by one: an array that a loop goes through would be kept in memory.
+pub(super) struct Four(f64, f64, f64, f64);
+
+impl Sums for Four {
+    #[inline(always)]
+    fn take(_kept: &mut Vec<f64>) -> Self {
+        Self(0.0, 0.0, 0.0, 0.0)
+    }
+
+    #[inline(always)]
+    fn give(self, kept: &mut Vec<f64>) {
+        kept.copy_from_slice(&[self.0, self.1, self.2, self.3]);
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, row: &[f64]) {
+        self.add(row, 0);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: &[f64], number: u32) {
+        let [a, b, c, d] = rows.as_chunks::<4>().0[number as usize];
+        self.0 += a;
+        self.1 += b;
+        self.2 += c;
+        self.3 += d;
     }
 }
 

@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::super::artifact::Artifact;
+use super::super::image::Image;
 use super::super::plain::PlainModel;
-use super::super::testing::{Recipe, recipes, texts};
+use super::super::score::lanes;
+use super::super::testing::{CHARACTERS, Recipe, recipes, texts};
 use super::super::{Model, write_image};
+use super::{FastVectorizer, Processor};
 
 /// Scores `texts` with both engines, each engine's buffers kept from text to text, and compares.
 fn assert_same(artifact: &Artifact, texts: &[String]) {
@@ -77,4 +80,29 @@ fn a_vocabulary_of_which_nothing_can_occur_scores_the_intercept() {
     let mut recipe = recipe_of(&["abc"], (2, 3), "char_wb");
     recipe.ngram_range = (7, 8);
     assert_same(&recipe.artifact(), &["abc".into(), "ab".into(), String::new()]);
+}
+
+#[test]
+fn every_compilation_sums_to_the_same_bits() {
+    for rows in [1, 3, 4, 7, 50] {
+        let recipe = Recipe { rows, ..recipe_of(&["learning", "machines", "neural"], (2, 8), "char_wb") };
+        let artifact = recipe.artifact();
+        let image = write_image(&artifact).unwrap();
+        let sections = Image::open(image.as_bytes()).unwrap();
+        let settings = &artifact.vocabularies[0].settings;
+        let mut vectorizer = FastVectorizer::from_image(sections, 0, settings, lanes(rows)).unwrap();
+        let mut sum = |processor: Processor| {
+            vectorizer.processor = processor;
+            let (mut scratch, mut sums) = (vectorizer.scratch(), Vec::new());
+            let mut bits = Vec::new();
+            for text in
+                ["learning machines", "learning", "learn neural learning machine", "é learning neural"]
+            {
+                bits.push(vectorizer.sum(CHARACTERS.view(), text, &mut scratch, &mut sums).to_bits());
+                bits.extend(sums.iter().map(|sum| sum.to_bits()));
+            }
+            bits
+        };
+        assert_eq!(sum(Processor::detect()), sum(Processor::Portable), "{rows} rows");
+    }
 }

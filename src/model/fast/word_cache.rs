@@ -8,8 +8,10 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::text::head::Head;
 
-/// Room for the words of one worker, in bytes.
-const WORD_CACHE_BYTES: usize = 8 << 20;
+/// Room for the words of one worker, in bytes, where rows are short.
+const BYTES_MIN: usize = 8 << 20;
+/// Room for the words of one worker, in bytes, however long the rows are.
+const BYTES_MAX: usize = 64 << 20;
 /// Longest word that is kept, in bytes.
 const WORD_BYTES_MAX: usize = 64;
 /// Slots of the table; a power of two.
@@ -20,8 +22,14 @@ const WORDS_MAX: usize = SLOTS / 4 * 3;
 const PROBES: usize = 8;
 /// Fingerprints of words seen; a power of two.
 const FINGERPRINTS: usize = 1 << 14;
-/// `f64`s of the arena.
-const ARENA: usize = (WORD_CACHE_BYTES - SLOTS * size_of::<Slot>() - FINGERPRINTS * 2) / 8;
+/// What a word takes beside its row, in bytes: a generous guess.
+const WORD_OVERHEAD: usize = 512;
+
+/// `f64`s of the arena of a cache for rows of `lanes` weights.
+fn arena_length(lanes: usize) -> usize {
+    let bytes = (WORDS_MAX * (lanes * 8 + WORD_OVERHEAD)).clamp(BYTES_MIN, BYTES_MAX);
+    (bytes - SLOTS * size_of::<Slot>() - FINGERPRINTS * 2) / 8
+}
 
 /// Words and what they contribute.
 #[derive(Debug)]
@@ -31,6 +39,8 @@ pub(super) struct WordCache {
     /// For each word, at [`Slot::at`]: its row, then the idf² of its occurrences of features, then the features
     /// themselves (two to an `f64`), then the bytes of a long word.
     arena: Vec<f64>,
+    /// Most `f64`s in the arena.
+    arena_length: usize,
     fingerprints: Vec<u16>,
     /// Drawn anew in each process, so that nobody can choose words that meet in one slot.
     seeds: [u64; 2],
@@ -85,7 +95,8 @@ impl WordCache {
         Self {
             slots: vec![Slot::default(); SLOTS],
             words: 0,
-            arena: Vec::with_capacity(ARENA),
+            arena: Vec::with_capacity(arena_length(lanes)),
+            arena_length: arena_length(lanes),
             fingerprints: vec![0; FINGERPRINTS],
             seeds: [random.hash_one(0), random.hash_one(1)],
             lanes,
@@ -125,11 +136,10 @@ impl WordCache {
             if slot.length == 0 {
                 break;
             }
-            if slot.head == head && usize::from(slot.length) == word.len() {
-                if word.len() <= 16 || self.tail(slot) == &word[16..] {
-                    self.hits += 1;
-                    return Lookup::Found(at);
-                }
+            let alike = slot.head == head && usize::from(slot.length) == word.len();
+            if alike && (word.len() <= 16 || self.tail(slot) == &word[16..]) {
+                self.hits += 1;
+                return Lookup::Found(at);
             }
         }
         let fingerprint = (hash >> 48) as u16 | 1;
@@ -172,10 +182,10 @@ impl WordCache {
         let Ok(occurrences) = u16::try_from(features.len()) else { return };
         let tail = word.get(16..).unwrap_or_default();
         let needed = row.len() + features.len() / 2 * 3 + tail.len().div_ceil(8);
-        if needed > ARENA {
+        if needed > self.arena_length {
             return;
         }
-        if self.words == WORDS_MAX || self.arena.len() + needed > ARENA {
+        if self.words == WORDS_MAX || self.arena.len() + needed > self.arena_length {
             self.forget();
         }
         let free = (0..PROBES).map(|probe| (hash as usize).wrapping_add(probe) % SLOTS);
@@ -202,6 +212,7 @@ impl WordCache {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what is put in comes out unchanged")]
 mod tests {
     use super::*;
 

@@ -3,28 +3,45 @@
 use crate::text::characters::Characters;
 use crate::text::head::{Head, first_marked, head, window};
 
-/// Calls `each` with every word of `text` and its head.
-#[inline(always)]
-pub(super) fn for_each_word(characters: Characters<'_>, text: &str, mut each: impl FnMut(&[u8], Head)) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let window = window(bytes, at);
-        let mut length = plain_length(window);
-        // Most words are short, ASCII, and end with a space.
-        if at + length != bytes.len() && bytes.get(at + length) != Some(&b' ') {
-            length = word_length(characters, &text[at..]);
+/// The words of a text in order, each with its head.
+pub(super) struct Words<'t> {
+    characters: Characters<'t>,
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Words<'t> {
+    pub(super) fn new(characters: Characters<'t>, text: &'t str) -> Self {
+        Self { characters, text, at: 0 }
+    }
+}
+
+impl<'t> Iterator for Words<'t> {
+    type Item = (&'t [u8], Head);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.text.as_bytes();
+        while self.at < bytes.len() {
+            let start = self.at;
+            let window = window(bytes, start);
+            let mut length = plain_length(window);
+            // Most words are short, ASCII, and end with a space.
+            if start + length != bytes.len() && bytes.get(start + length) != Some(&b' ') {
+                length = word_length(self.characters, &self.text[start..]);
+            }
+            let end = start + length;
+            // Over the white space, of which the text's end has none.
+            self.at = end
+                + match bytes.get(end) {
+                    Some(byte) if byte.is_ascii() => 1,
+                    _ => self.text[end..].chars().next().map_or(0, char::len_utf8),
+                };
+            if length > 0 {
+                return Some((&bytes[start..end], head(window, length)));
+            }
         }
-        if length > 0 {
-            each(&bytes[at..at + length], head(window, length));
-            at += length;
-        }
-        // Over the white space, of which the text's end has none.
-        at += match bytes.get(at) {
-            Some(b' ') => 1,
-            Some(_) => text[at..].chars().next().map_or(0, char::len_utf8),
-            None => 0,
-        };
+        None
     }
 }
 
@@ -55,15 +72,14 @@ mod tests {
         #[test]
         fn words_are_those_of_a_split_at_white_space(text in "([a-c\0\u{7f}é]{0,20}[ \t\n\u{1c}\u{a0}\u{3000}]{0,2}){0,6}") {
             let is_space = |c| CHARACTERS.view().is_space(c);
-            let mut words = Vec::new();
-            for_each_word(CHARACTERS.view(), &text, |word, head| {
+            let words: Vec<_> = Words::new(CHARACTERS.view(), &text).map(|(word, head)| {
                 let mut bytes = [0; 16];
                 let kept = word.len().min(16);
                 bytes[..kept].copy_from_slice(&word[..kept]);
                 let whole = u128::from_le_bytes(bytes);
                 assert_eq!(head, [whole as u64, (whole >> 64) as u64]);
-                words.push(word.to_vec());
-            });
+                word.to_vec()
+            }).collect();
             let expected: Vec<_> =
                 text.split(is_space).filter(|w| !w.is_empty()).map(|w| w.as_bytes().to_vec()).collect();
             prop_assert_eq!(words, expected);
