@@ -30,6 +30,7 @@ impl Random {
     }
 
     /// A number below `bound`; small ones come more often, as frequent words do.
+    #[expect(clippy::cast_sign_loss, reason = "a power of a number above 1 is above 1")]
     fn skewed(&mut self, bound: usize) -> usize {
         let uniform = self.below(1 << 30) as f64 / f64::from(1 << 30);
         ((bound as f64).powf(uniform) - 1.0) as usize % bound
@@ -41,17 +42,15 @@ impl Corpus {
     pub(super) fn load() -> Self {
         let artifact = models::shipped();
         let file = std::env::var_os("LINNET_DATA").map(|folder| Path::new(&folder).join("projects.csv"));
-        let (source, raw) = match file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
-            Some(csv) => {
-                let rows = parse_csv(&csv).into_iter().skip(1).filter(|row| row.len() == 4);
-                ("projects.csv".to_owned(), rows.map(|row| format!("{} {}", row[2], row[3])).collect())
-            }
-            None => {
-                let terms = artifact.vocabularies[0].terms().map(String::from_utf8_lossy);
-                let whole = terms.filter(|term| term.starts_with(' ') && term.ends_with(' '));
-                let words: Vec<String> = whole.map(|term| term.trim().to_owned()).collect();
-                ("put together from the model's words (no LINNET_DATA)".to_owned(), zipf_texts(&words, 764))
-            }
+        let csv = file.and_then(|file| std::fs::read_to_string(file).ok());
+        let (source, raw) = if let Some(csv) = csv {
+            let rows = parse_csv(&csv).into_iter().skip(1).filter(|row| row.len() == 4);
+            ("projects.csv".to_owned(), rows.map(|row| format!("{} {}", row[2], row[3])).collect())
+        } else {
+            let terms = artifact.vocabularies[0].terms().map(String::from_utf8_lossy);
+            let whole = terms.filter(|term| term.starts_with(' ') && term.ends_with(' '));
+            let words: Vec<String> = whole.map(|term| term.trim().to_owned()).collect();
+            ("put together from the model's words (no LINNET_DATA)".to_owned(), zipf_texts(&words, 764))
         };
         let cleaner = artifact.cleaner().expect("the artifact is sound").expect("the shipped model has one");
         let mut scratch = CleanerScratch::default();

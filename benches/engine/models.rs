@@ -68,7 +68,7 @@ pub(super) fn large_words() -> Vec<String> {
             })
             .collect();
     let mut random = Random(99);
-    let mut word = || (0..1 + random.below(4)).map(|_| &*syllables[random.below(syllables.len())]).collect();
+    let mut word = || (0..=random.below(4)).map(|_| &*syllables[random.below(syllables.len())]).collect();
     let mut seen = BTreeSet::new();
     std::iter::repeat_with(&mut word)
         .filter(|word: &String| seen.insert(word.clone()))
@@ -91,7 +91,7 @@ pub(super) fn large(classes: usize) -> Artifact {
         }
     }
     let mut artifact = changed(shipped_without_cleaner(), |pipeline| {
-        pipeline["vectorizers"][0]["features"] = json!(terms.len())
+        pipeline["vectorizers"][0]["features"] = json!(terms.len());
     });
     let mut end = 0;
     let ends = terms.iter().map(|term| {
