@@ -72,7 +72,7 @@ impl Recipe {
                 .then(|| (0..self.terms.len()).map(|at| 1.0 + 5.0 * spread(at, 0.618_034)).collect()),
         };
         Artifact {
-            coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.707_107) - 0.5).collect(),
+            coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
             intercepts: vec![0.5; self.rows],
             characters: CHARACTERS.clone(),
             vocabularies: vec![vocabulary],
