@@ -208,7 +208,7 @@ impl Bench {
     fn synthetic_model(&self, classes: usize, features: usize) -> Result<PathBuf> {
         let folder = self.workshop.folder("models")?.join(format!("{classes}x{features}"));
         if !folder.join("manifest.json").exists() {
-            let python = self.workshop.lesson_environment()?.join("python");
+            let python = self.workshop.environment("lesson")?.join("python");
             run_command(
                 Command::new(python)
                     .arg(self.workshop.root.join("loadtest/synthetic_artifact.py"))

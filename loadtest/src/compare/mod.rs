@@ -86,6 +86,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<String> {
     })?;
     let mut workshop = args.workshop.open()?;
     workshop.ceiling = answers::sizes(&workshop, &scenarios)?;
+    let machine = Machine::describe(&workshop.root); // before this thread is bound to one core
     let (server, client) = server_and_client();
     let session = Session {
         scenarios,
@@ -102,12 +103,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<String> {
     let names = if args.targets.is_empty() { TargetName::ALL.to_vec() } else { args.targets };
     let targets: Vec<TargetReport> = names.iter().map(|&name| solo::measure(&session, name)).collect();
     let cells = rounds::measure(&session, &targets);
-    let report = Report {
-        machine: Machine::describe(&session.workshop.root),
-        method: method(&session, began),
-        targets,
-        cells,
-    };
+    let report = Report { machine, method: method(&session, began), targets, cells };
     let folder = args.out.unwrap_or_else(|| session.workshop.root.join("target/loadtest"));
     report::write(&report, &folder)?;
     session.progress.say(&format!("written: {}/report.html, report.json, RESULTS.md", folder.display()));

@@ -90,7 +90,7 @@ pub(crate) fn latency_curves(report: &Report, scenario: &str, level: Level) -> R
         }
         context
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(SeriesLabelPosition::LowerRight)
             .background_style(WHITE.mix(0.8))
             .label_font(FONT)
             .draw()
@@ -140,6 +140,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> Result<Option<String>> {
         context
             .configure_mesh()
             .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
             .x_labels(0)
             .y_label_formatter(&|at| super::table::figure(*at))
             .label_style(FONT)

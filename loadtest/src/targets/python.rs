@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -13,10 +12,7 @@ use crate::error::{Error, Result};
 
 /// The lesson's app as the lesson's own production advice has it: gunicorn with uvicorn workers.
 pub(crate) fn lesson(workshop: &Workshop, workers: usize, address: SocketAddr) -> Result<Recipe> {
-    let requirements = workshop.root.join("loadtest/lesson/requirements.txt");
-    let programs = workshop.lesson_environment()?;
-    let mut recipe =
-        recipe(workshop, programs.join("gunicorn"), &requirements, &["gunicorn", "uvicorn", "fastapi"])?;
+    let mut recipe = recipe(workshop, "lesson", "gunicorn", &["gunicorn", "uvicorn", "fastapi"])?;
     recipe.directory = workshop.root.join("loadtest/lesson");
     recipe.args = ["-c", "app/gunicorn.py", "-k", "uvicorn.workers.UvicornWorker", "app.api:app"]
         .map(str::to_owned)
@@ -28,9 +24,7 @@ pub(crate) fn lesson(workshop: &Workshop, workers: usize, address: SocketAddr) -
 
 /// The lesson's app under Granian.
 pub(crate) fn granian(workshop: &Workshop, workers: usize, address: SocketAddr) -> Result<Recipe> {
-    let requirements = workshop.root.join("loadtest/requirements/granian.txt");
-    let programs = workshop.environment("granian", &requirements)?;
-    let mut recipe = recipe(workshop, programs.join("granian"), &requirements, &["granian", "fastapi"])?;
+    let mut recipe = recipe(workshop, "granian", "granian", &["granian", "fastapi"])?;
     recipe.directory = workshop.root.join("loadtest/lesson");
     let (ip, port, workers) = (address.ip().to_string(), address.port().to_string(), workers.to_string());
     let args = ["--interface", "asgi", "--no-ws", "--host", &ip, "--port", &port, "--workers", &workers];
@@ -41,9 +35,7 @@ pub(crate) fn granian(workshop: &Workshop, workers: usize, address: SocketAddr) 
 
 /// `MLServer`. With one worker the model runs in the server's own process, its fastest way.
 pub(crate) fn mlserver(workshop: &Workshop, workers: usize, address: SocketAddr) -> Result<Recipe> {
-    let requirements = workshop.root.join("loadtest/requirements/mlserver.txt");
-    let programs = workshop.environment("mlserver", &requirements)?;
-    let mut recipe = recipe(workshop, programs.join("mlserver"), &requirements, &["mlserver"])?;
+    let mut recipe = recipe(workshop, "mlserver", "mlserver", &["mlserver"])?;
     recipe.directory = workshop.folder("mlserver")?;
     let settings = json!({
         "host": address.ip().to_string(),
@@ -66,9 +58,7 @@ pub(crate) fn mlserver(workshop: &Workshop, workers: usize, address: SocketAddr)
 
 /// The `BentoML` service in `loadtest/bentoml`.
 pub(crate) fn bentoml(workshop: &Workshop, workers: usize, address: SocketAddr) -> Result<Recipe> {
-    let requirements = workshop.root.join("loadtest/requirements/bentoml.txt");
-    let programs = workshop.environment("bentoml", &requirements)?;
-    let mut recipe = recipe(workshop, programs.join("bentoml"), &requirements, &["bentoml"])?;
+    let mut recipe = recipe(workshop, "bentoml", "bentoml", &["bentoml"])?;
     recipe.directory = workshop.root.join("loadtest/bentoml");
     let (ip, port) = (address.ip().to_string(), address.port().to_string());
     recipe.args = ["serve", "service:Tagifai", "--host", &ip, "--port", &port].map(str::to_owned).into();
@@ -78,17 +68,21 @@ pub(crate) fn bentoml(workshop: &Workshop, workers: usize, address: SocketAddr) 
     Ok(recipe)
 }
 
-fn recipe(workshop: &Workshop, program: PathBuf, requirements: &Path, packages: &[&str]) -> Result<Recipe> {
+/// What all of them share: the pipeline, the virtual environment `environment` with its `program`.
+fn recipe(workshop: &Workshop, environment: &str, program: &str, packages: &[&str]) -> Result<Recipe> {
+    let pipeline = workshop.pipeline()?; // first: without it there is no use in an environment
+    let requirements = workshop.requirements(environment);
+    let programs = workshop.environment(environment)?;
     let mut env: Vec<_> = workshop.python_environment().into_iter().collect();
-    env.push(("LESSON_MODEL".to_owned(), workshop.pipeline()?.display().to_string()));
+    env.push(("LESSON_MODEL".to_owned(), pipeline.display().to_string()));
     for (name, file) in [("LESSON_ARGS", "args.json"), ("LESSON_PERFORMANCE", "performance.json")] {
         env.push((name.to_owned(), workshop.model.join(file).display().to_string()));
     }
-    let pinned = fs::read_to_string(requirements)
-        .map_err(|source| Error::File { path: requirements.to_owned(), source })?;
+    let pinned =
+        fs::read_to_string(&requirements).map_err(|source| Error::File { path: requirements, source })?;
     Ok(Recipe {
         version: versions(&pinned, packages),
-        program,
+        program: programs.join(program),
         args: Vec::new(),
         env,
         directory: workshop.root.clone(),

@@ -82,10 +82,19 @@ impl Workshop {
         Ok(folder)
     }
 
-    /// The virtual environment of a requirements file, made on the first use. Returns its folder of programs.
-    pub(crate) fn environment(&self, name: &str, requirements: &Path) -> Result<PathBuf> {
+    /// The pinned requirements of a virtual environment.
+    pub(crate) fn requirements(&self, name: &str) -> PathBuf {
+        self.root.join(match name {
+            "lesson" => "loadtest/lesson/requirements.txt".to_owned(),
+            other => format!("loadtest/requirements/{other}.txt"),
+        })
+    }
+
+    /// A virtual environment, made on the first use. Returns its folder of programs.
+    pub(crate) fn environment(&self, name: &str) -> Result<PathBuf> {
+        let requirements = self.requirements(name);
         let wanted =
-            fs::read(requirements).map_err(|source| Error::File { path: requirements.to_owned(), source })?;
+            fs::read(&requirements).map_err(|source| Error::File { path: requirements.clone(), source })?;
         let wanted = format!("{:x?}", Sha256::digest(&wanted).as_slice());
         let folder = self.cache.join(format!("venv-{name}"));
         let stamp = folder.join("requirements.sha256");
@@ -108,11 +117,6 @@ impl Workshop {
         Ok(folder.join("bin"))
     }
 
-    /// The lesson's environment.
-    pub(crate) fn lesson_environment(&self) -> Result<PathBuf> {
-        self.environment("lesson", &self.root.join("loadtest/lesson/requirements.txt"))
-    }
-
     /// The fitted pipeline, trained on the first use.
     pub(crate) fn pipeline(&self) -> Result<PathBuf> {
         let trained = self.cache.join("tagifai.joblib");
@@ -123,7 +127,7 @@ impl Workshop {
             let why = "no data to train the pipeline from: give --data or LINNET_DATA";
             return Err(Error::Absent(why.to_owned()));
         };
-        let python = self.lesson_environment()?.join("python");
+        let python = self.environment("lesson")?.join("python");
         let unfinished = self.cache.join("tagifai.joblib.part");
         run(Command::new(python)
             .arg(self.root.join("artifacts/export/train_tagifai.py"))
