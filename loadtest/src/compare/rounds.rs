@@ -36,45 +36,73 @@ struct Bench<'s> {
     scenario: &'s Scenario,
     requests: Vec<RawRequest>,
     scratch: PathBuf,
+    /// At work as long as the bench is there.
+    _slow: Option<SlowClients>,
 }
 
 /// Measures every scenario on every target that is there.
 pub(crate) fn measure(session: &Session, targets: &[TargetReport]) -> Vec<Cell> {
     let present = targets.iter().filter(|target| target.absent.is_none());
-    let mut running: Vec<(TargetName, Result<Running>)> = present
-        .map(|target| {
-            (target.name, Running::start(target.name, &session.workshop, session.workers, &session.server))
-        })
-        .collect();
+    let mut stalls: Vec<Stall> = present.map(|target| Stall::new(session, target.name)).collect();
     let mut cells = Vec::new();
     for scenario in &session.scenarios {
         let mut row: Vec<Cell> = targets.iter().map(|target| empty_cell(scenario, target)).collect();
         for round in 0..session.runs {
-            let mut lessons_rate = None;
-            // The lesson's stack goes first, since another target is driven at its rate.
-            running.sort_by_key(|(name, _)| *name != TargetName::Lesson);
-            for (name, target) in &mut running {
-                let Some(cell) = row.iter_mut().find(|cell| cell.target == *name) else { continue };
-                if round >= session.runs_of(*name) || cell.absent.is_some() {
-                    continue;
-                }
-                match one(session, scenario, round, lessons_rate, target, cell) {
-                    Ok(run) => {
-                        if *name == TargetName::Lesson {
-                            lessons_rate = Some(run.per_second);
-                        }
-                        cell.runs.push(run);
-                    }
-                    Err(error) => {
-                        session.progress.say(&format!("{} {}: {error}", scenario.name, name.name()));
-                        cell.absent = Some(session.workshop.plain(&error.to_string()));
-                    }
-                }
-            }
+            measure_round(session, scenario, round, &mut stalls, &mut row);
         }
         cells.extend(row);
     }
     cells
+}
+
+/// One round: all targets at saturation, close together in time since these figures are compared, then the open loops.
+fn measure_round(
+    session: &Session,
+    scenario: &Scenario,
+    round: usize,
+    stalls: &mut [Stall],
+    row: &mut [Cell],
+) {
+    let mut runs: Vec<(TargetName, Run)> = Vec::new();
+    for (stall, cell) in matched(stalls, row) {
+        if round < session.runs_of(stall.name) && cell.absent.is_none() {
+            let bench = stall.bench(session, scenario);
+            match bench.and_then(|bench| bench.saturation(round, &mut cell.commands)) {
+                Ok(run) => runs.push((stall.name, run)),
+                Err(error) => give_up(session, cell, &error),
+            }
+        }
+    }
+    let lesson = runs.iter().find(|(name, _)| *name == TargetName::Lesson);
+    let lessons_rate = lesson.map(|(_, run)| run.per_second);
+    for (stall, cell) in matched(stalls, row) {
+        let Some(at) = runs.iter().position(|(name, _)| *name == stall.name) else { continue };
+        let (_, mut run) = runs.swap_remove(at);
+        let bench = stall.bench(session, scenario);
+        match bench.and_then(|bench| bench.open_loops(round, lessons_rate, &mut run, &mut cell.commands)) {
+            Ok(()) => cell.runs.push(run),
+            Err(error) => give_up(session, cell, &error),
+        }
+    }
+}
+
+/// Each running target with its cell.
+fn matched<'r>(
+    stalls: &'r mut [Stall],
+    row: &'r mut [Cell],
+) -> impl Iterator<Item = (&'r mut Stall, &'r mut Cell)> {
+    stalls.iter_mut().filter_map({
+        let mut cells: Vec<&'r mut Cell> = row.iter_mut().collect();
+        move |stall| {
+            let at = cells.iter().position(|cell| cell.target == stall.name)?;
+            Some((stall, cells.swap_remove(at)))
+        }
+    })
+}
+
+fn give_up(session: &Session, cell: &mut Cell, error: &Error) {
+    session.progress.say(&format!("{} {}: {error}", cell.scenario, cell.target.name()));
+    cell.absent = Some(session.workshop.plain(&error.to_string()));
 }
 
 fn empty_cell(scenario: &Scenario, target: &TargetReport) -> Cell {
@@ -87,50 +115,45 @@ fn empty_cell(scenario: &Scenario, target: &TargetReport) -> Cell {
     }
 }
 
-/// One round of a cell; starts the target again if an earlier load has ended it.
-fn one(
-    session: &Session,
-    scenario: &Scenario,
-    round: usize,
-    lessons_rate: Option<f64>,
-    target: &mut Result<Running>,
-    cell: &mut Cell,
-) -> Result<Run> {
-    if let Ok(running) = target
-        && !running.is_alive()
-    {
-        *target = Running::start(cell.target, &session.workshop, session.workers, &session.server);
+/// A target's place: running, as a rule.
+struct Stall {
+    name: TargetName,
+    running: Result<Running>,
+}
+
+impl Stall {
+    fn new(session: &Session, name: TargetName) -> Self {
+        Self { name, running: Running::start(name, &session.workshop, session.workers, &session.server) }
     }
-    let running = target.as_ref().map_err(|error| Error::Absent(error.to_string()))?;
-    let host = running.address.to_string();
-    let requests = cell.target.dialect().requests(&scenario.load, &host);
-    let requests = requests.ok_or_else(|| Error::Absent("its API has no such route".to_owned()))?;
-    let scratch = session.workshop.folder("requests")?;
-    let bench = Bench { session, running, scenario, requests, scratch };
-    let run = bench.run(round, lessons_rate, &mut cell.commands)?;
-    session.progress.say(&format!(
-        "{:15} {:9} round {}: {:>8} requests/s, {:>7} µs CPU {}",
-        scenario.name,
-        cell.target.name(),
-        round + 1,
-        figure(run.per_second),
-        figure(run.cpu.total_us()),
-        run.failures
-    ));
-    Ok(run)
+
+    /// A bench for a scenario; starts the target again if an earlier load has ended it.
+    fn bench<'s>(&'s mut self, session: &'s Session, scenario: &'s Scenario) -> Result<Bench<'s>> {
+        if self.running.as_mut().is_ok_and(|running| !running.is_alive()) {
+            *self = Self::new(session, self.name);
+        }
+        let running = self.running.as_ref().map_err(|error| Error::Absent(error.to_string()))?;
+        let requests = self.name.dialect().requests(&scenario.load, &running.address.to_string());
+        let requests = requests.ok_or_else(|| Error::Absent("its API has no such route".to_owned()))?;
+        let load = &scenario.load;
+        let slow = (load.slow_clients > 0).then(|| {
+            let request = requests[0].bytes.clone();
+            SlowClients::start(running.address, request, load.slow_clients, session.client.clone())
+        });
+        let scratch = session.workshop.folder("requests")?;
+        Ok(Bench { session, running, scenario, requests, scratch, _slow: slow })
+    }
 }
 
 impl Bench<'_> {
-    fn run(&self, round: usize, lessons_rate: Option<f64>, commands: &mut Vec<String>) -> Result<Run> {
+    /// The open-loop runs below saturation, and oha's in the first round.
+    fn open_loops(
+        &self,
+        round: usize,
+        lessons_rate: Option<f64>,
+        run: &mut Run,
+        commands: &mut Vec<String>,
+    ) -> Result<()> {
         let load = &self.scenario.load;
-        let _slow = (load.slow_clients > 0).then(|| {
-            let request = self.requests[0].bytes.clone();
-            let pin = self.session.client.clone();
-            SlowClients::start(self.running.address, request, load.slow_clients, pin)
-        });
-        open_loop::drive(&self.plan(Arrivals::Saturate, Duration::ZERO, WARM_UP), &self.requests)?;
-        let mut run = self.saturation(round, commands)?;
-        self.rest();
         if round == 0 && self.session.oha && oha::can_drive(load) && on_path("oha").is_some() {
             run.oha = Some(self.oha(commands)?);
             self.rest();
@@ -147,11 +170,21 @@ impl Bench<'_> {
             run.open.push(self.open(level, rate.max(RATE_MIN))?);
             self.rest();
         }
-        Ok(run)
+        let p99 = |level| run.open(level).and_then(|open| Some(figure(open.latency.as_ref()?.p99_us)));
+        self.session.progress.say(&format!(
+            "{:15} {:9} round {}: p99 {} µs at 50 %, {} µs at 80 %",
+            self.scenario.name,
+            self.running.name.name(),
+            round + 1,
+            p99(Level::Half).unwrap_or_default(),
+            p99(Level::FourFifths).unwrap_or_default(),
+        ));
+        Ok(())
     }
 
     /// The rate at which a closed loop saturates the target, by wrk where it is to be had.
     fn saturation(&self, round: usize, commands: &mut Vec<String>) -> Result<Run> {
+        open_loop::drive(&self.plan(Arrivals::Saturate, Duration::ZERO, WARM_UP), &self.requests)?;
         let before = CpuSample::of_processes(self.running.pid());
         let cpu_for = |requests: u64| self.cpu_since(&before, requests);
         let (driver, per_second, cpu, failures) = if on_path("wrk").is_some() {
@@ -169,6 +202,15 @@ impl Bench<'_> {
             let drive = open_loop::drive(&plan, &self.requests)?;
             ("own", drive.per_second, cpu_for(drive.answered), drive.counts.failures())
         };
+        self.rest();
+        self.session.progress.say(&format!(
+            "{:15} {:9} round {}: {:>8} requests/s, {:>7} µs CPU {failures}",
+            self.scenario.name,
+            self.running.name.name(),
+            round + 1,
+            figure(per_second),
+            figure(cpu.total_us()),
+        ));
         Ok(Run { driver: driver.to_owned(), per_second, cpu, failures, oha: None, open: Vec::new() })
     }
 

@@ -10,7 +10,8 @@ pub(crate) const METHOD: &[&str] = &[
     "Every target serves the same model and must first give scikit-learn's labels for the artifact's probe texts. The \
      ceiling reads the same bodies and answers with fixed bodies of the same size.",
     "Start-up, memory, system calls and the spread over workers are taken with the target alone. All targets run \
-     while scenarios are measured, but only one has load at a time; the order is scenario, round, target (A B A B).",
+     while scenarios are measured, but only one has load at a time. In each round of a scenario the targets are \
+     saturated one after the other (A B A B), then driven in open loops one after the other.",
     "Saturation is found by wrk in a closed loop (by our own generator where there is no wrk). Latencies are taken in an \
      open loop: requests are due at random times (Poisson) that the server cannot delay, and latency counts from \
      the due time. A request that fails is counted by kind and has no latency.",
@@ -24,7 +25,7 @@ pub(crate) const LIMITS: &[&str] = &[
      unknown, on a rented machine. Compare figures of one run only.",
     "One worker on one core. How things scale beyond the cores of this machine is not measured and not claimed.",
     "wrk's latencies are not used: a closed loop waits for slow answers and so hides them.",
-    "Where the generator's own lateness (in report.json: lag_p99_us) is not small beside a latency, that latency is \
+    "Where the generator's own lateness (the last column) is not small beside a latency, that latency is \
      the generator's. A percentile of fewer than a thousand requests is mostly chance; slow targets have few.",
     "CPU time comes in ticks of the kernel; the split between user and system time is sampled.",
     "System calls are counted under strace, which slows the server, so more answers share one wait than without it.",

@@ -116,6 +116,7 @@ fn scenario_table(report: &Report, scenario: &str) -> Table {
         "p99.9",
         "max",
         "failed",
+        "lag p99",
     ];
     let about =
         crate::scenario::SCENARIOS.iter().find(|known| known.name == scenario).map_or("", |s| s.about);
@@ -143,6 +144,8 @@ fn scenario_table(report: &Report, scenario: &str) -> Table {
         }
         let failed: u64 = cell.runs.iter().flat_map(|run| &run.open).map(|open| open.counts.failed()).sum();
         row.push(failed.to_string());
+        let lags = cell.runs.iter().flat_map(|run| &run.open).filter_map(|open| open.lag_p99_us);
+        row.push(median(Spread::of(lags)));
         table.rows.push(row);
     }
     table
