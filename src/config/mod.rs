@@ -118,6 +118,8 @@ pub struct Settings {
     pub keepalive_min: Duration,
     /// How long a worker may take to become ready.
     pub boot_timeout: Duration,
+    /// How long a worker's event loop may stand still before the worker is replaced; zero: for ever.
+    pub timeout: Duration,
     /// Proxies whose `X-Forwarded-Proto` is believed.
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
@@ -156,6 +158,7 @@ impl Settings {
             graceful_timeout: Duration::MAX,
             keepalive_min: Duration::MAX,
             boot_timeout: Duration::MAX,
+            timeout: Duration::MAX,
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
             loglevel: LogLevel::Critical,

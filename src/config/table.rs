@@ -352,6 +352,19 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Seconds(0..=HOUR, lens!(keepalive_min)),
     },
     Setting {
+        key: "timeout",
+        unit: "seconds",
+        default: "30",
+        mark: Mark::NextWorker,
+        group: LIFE,
+        help: "How long a worker's event loop may stand still before the worker is taken for stuck: the log says what it\n\
+               was doing, and it is replaced. A slow client or a long request does not stop the loop. 0 switches this\n\
+               off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=HOUR, lens!(timeout)),
+    },
+    Setting {
         key: "loglevel",
         unit: "level",
         default: "\"info\"",

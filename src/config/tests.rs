@@ -95,6 +95,7 @@ fn defaults_are_the_documented_ones() {
         graceful_timeout: Duration::from_secs(20),
         keepalive_min: Duration::from_secs(10),
         boot_timeout: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
         forwarded_allow_ips: TrustedPeers::These(vec![[127, 0, 0, 1].into()]),
         limits: Limits::default(),
         loglevel: LogLevel::Info,

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use super::backtrace::tell_on_abort;
 use super::channel::{Order, READY, failure_report};
 use super::clock::monotonic_micros;
 use super::shared_memory::map_image;
@@ -32,7 +33,7 @@ pub const EXIT_BOOT_FAILED: u8 = 3;
 /// Exit status of a worker whose supervisor is gone.
 pub const EXIT_ORPHANED: u8 = 4;
 
-/// How often the event loop shows in the scoreboard that it turns.
+/// How often the event loop shows on the scoreboard that it turns, at least; see [`heartbeat_interval`].
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// All that a worker is born with.
@@ -67,6 +68,9 @@ pub fn run(worker: Worker) -> u8 {
     let seat = worker.slot.seat();
     seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
     let Ok(mut channel) = worker.channel.try_clone() else { return EXIT_BOOT_FAILED };
+    if let Err(error) = tell_on_abort() {
+        tracing::warn!(%error, "a worker that is stuck will not say where");
+    }
     match boot(worker) {
         Ok(status) => status,
         Err(error) => {
@@ -98,7 +102,7 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
     let sockets = RefCell::new(Some(sockets));
-    spawn_local(beat(slot));
+    spawn_local(beat(slot, heartbeat_interval(settings.timeout)));
     tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
 
     let retired = Rc::new(tokio::sync::Notify::new());
@@ -145,9 +149,14 @@ fn listener(socket: OwnedFd, address: &BindAddress) -> io::Result<Listener> {
     })
 }
 
-async fn beat(slot: SlotHandle) {
+/// How often a worker's event loop shows that it turns: often enough that several beats fit into `timeout`.
+pub fn heartbeat_interval(timeout: Duration) -> Duration {
+    if timeout.is_zero() { HEARTBEAT } else { HEARTBEAT.min(timeout / 4) }
+}
+
+async fn beat(slot: SlotHandle, interval: Duration) {
     loop {
         slot.seat().heartbeat_micros.store(monotonic_micros(), Ordering::Relaxed);
-        sleep(HEARTBEAT).await;
+        sleep(interval).await;
     }
 }

@@ -45,14 +45,13 @@ pub(crate) fn run(settings: Settings) -> io::Result<bool> {
     }
 }
 
-/// Takes in an event, and all those that acting on it brings about.
+/// Takes in what has been collected, then an event, and all that acting on these brings about.
 fn handle(fleet: &mut Fleet, performer: &mut Performer, event: Event) {
-    let mut next = Some(event);
-    while let Some(event) = next {
+    let mut asked = Some(event);
+    while let Some(event) = performer.next_event().or_else(|| asked.take()) {
         for action in fleet.step(clock::monotonic(), event) {
             performer.perform(action);
         }
-        next = performer.next_event();
     }
 }
 
@@ -75,6 +74,7 @@ fn policy(settings: &Settings) -> Policy {
         drain_delay: settings.drain_delay,
         graceful_timeout: settings.graceful_timeout,
         boot_timeout: settings.boot_timeout,
+        timeout: Some(settings.timeout).filter(|timeout| !timeout.is_zero()),
         // Any number that differs between supervisors that start together.
         seed: u64::from(std::process::id()) ^ clock::monotonic_micros().rotate_left(32),
     }

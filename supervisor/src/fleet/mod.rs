@@ -3,6 +3,7 @@
 
 mod backoff;
 mod command;
+mod liveness;
 mod notice;
 mod protocol;
 mod reload;
@@ -12,6 +13,8 @@ mod tests;
 mod workers;
 
 use std::time::Duration;
+
+use linnet::scoreboard::CAUSES;
 
 use self::backoff::{HEALTHY, Jitter};
 pub(crate) use self::notice::Notice;
@@ -75,6 +78,11 @@ pub(crate) struct Fleet {
     next_child: u64,
     jitter: Jitter,
     deaths: u64,
+    /// Workers that are gone, by cause.
+    exits: [u64; CAUSES],
+    /// When the last step was, and since when there has been no pause that this process slept through.
+    last_step: Duration,
+    awake_since: Duration,
     /// The slots that new connections were last led to.
     steered: Vec<usize>,
     published: FleetState,
@@ -103,6 +111,9 @@ impl Fleet {
             next_child: 0,
             jitter: Jitter::new(policy.seed),
             deaths: 0,
+            exits: [0; CAUSES],
+            last_step: Duration::ZERO,
+            awake_since: Duration::ZERO,
             steered: Vec::new(),
             published: FleetState::default(),
             actions: Vec::new(),
@@ -113,8 +124,10 @@ impl Fleet {
     /// Takes in one event, and returns what is to be done about it.
     pub(crate) fn step(&mut self, now: Duration, event: Event) -> Vec<Action> {
         if self.phase != Phase::Over {
+            self.notice_a_pause(now);
             self.take_in(now, event);
             self.meet_deadlines(now);
+            self.judge_liveness(now);
             self.man_slots(now);
             self.advance_roll(now);
             self.steer();
@@ -147,6 +160,7 @@ impl Fleet {
             .chain(recoveries.map(|since| since + HEALTHY))
             .chain(phase)
             .chain(reload)
+            .chain(self.next_look())
             .min()
     }
 
@@ -180,6 +194,11 @@ impl Fleet {
                     worker.refusal = Some(reason);
                 }
             }
+            Event::Beat(child, at) => {
+                if let Some((_, worker)) = self.worker(child) {
+                    worker.beat = worker.beat.max(at);
+                }
+            }
             Event::Exited(child, exit) => self.exited(now, child, exit),
             Event::Command(command) => self.command(now, command),
         }
@@ -209,6 +228,7 @@ impl Fleet {
             failing_slots: self.slots[..self.wanted].iter().filter(|s| s.backoff.is_failing()).count(),
             generation: self.generation,
             deaths: self.deaths,
+            exits: self.exits,
         };
         if state != self.published {
             self.published = state;

@@ -14,20 +14,36 @@ pub(crate) enum Stage {
     Booting { until: Duration },
     /// Proven and serving.
     Ready { since: Duration },
+    /// Its event loop stands still; aborted, and killed at `until`.
+    Stuck { until: Duration },
     /// Asked to finish; killed at `until`.
     Retiring { until: Duration, successor: bool },
     /// Told to exit now; killed at `until`.
     Quitting { until: Duration },
-    /// Killed while booting, or when it would not go; only its end is awaited.
-    Killed { while_booting: bool },
+    /// Killed; only its end is awaited.
+    Killed(Was),
+}
+
+/// What a worker was doing when it was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Was {
+    /// It did not become ready in time.
+    Booting,
+    /// Its event loop stood still.
+    Stuck,
+    /// It would not go in time.
+    Leaving,
 }
 
 impl Stage {
     /// When this stage must be over.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match *self {
-            Self::Booting { until } | Self::Retiring { until, .. } | Self::Quitting { until } => Some(until),
-            Self::Ready { .. } | Self::Killed { .. } => None,
+            Self::Booting { until }
+            | Self::Stuck { until }
+            | Self::Retiring { until, .. }
+            | Self::Quitting { until } => Some(until),
+            Self::Ready { .. } | Self::Killed(_) => None,
         }
     }
 }
@@ -45,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) generation: Generation,
     /// Where it is in its life.
     pub(crate) stage: Stage,
+    /// When its event loop was last known to turn.
+    pub(crate) beat: Duration,
     /// What it said about why it cannot start.
     pub(crate) refusal: Option<String>,
 }
@@ -62,7 +80,7 @@ impl Worker {
 
     /// Whether a roll waits for it: its start is still to be judged, or its successor serves already.
     pub(crate) fn holds_up_a_roll(&self) -> bool {
-        self.is_booting() || self.hands_over() || self.stage == Stage::Killed { while_booting: true }
+        self.is_booting() || self.hands_over() || self.stage == Stage::Killed(Was::Booting)
     }
 
     /// Whether it has been asked to finish, because a successor is there.

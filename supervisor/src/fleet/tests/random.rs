@@ -17,7 +17,9 @@ enum Move {
     Die(usize),
     Obey(usize),
     Command(Command),
+    Hang(usize),
     Pass(u64),
+    Suspend(u64),
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -38,7 +40,9 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..12_usize).prop_map(Move::Die),
         6 => (0..12_usize).prop_map(Move::Obey),
         2 => command.prop_map(Move::Command),
+        1 => (0..12_usize).prop_map(Move::Hang),
         3 => (0..40_000_u64).prop_map(Move::Pass),
+        1 => (0..90_000_u64).prop_map(Move::Suspend),
     ];
     proptest::collection::vec(one, 1..150)
 }
@@ -52,6 +56,12 @@ fn play(world: &mut World, step: &Move) {
         Move::Load(good) => world.finish_loading(good),
         Move::Command(command) => world.tell(Event::Command(command)),
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
+        Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
+        Move::Hang(n) => {
+            if let Some(child) = nth(world, n) {
+                world.children.get_mut(&child).unwrap().hangs = true;
+            }
+        }
         Move::Ready(n) => {
             if let Some(child) = nth(world, n) {
                 world.become_ready(child);
