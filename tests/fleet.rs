@@ -291,6 +291,33 @@ fn reload_and_scaling_lose_nothing_under_load() {
 }
 
 #[test]
+fn recycling_loses_nothing_under_load() {
+    for mode in [Mode::KeepAlive, Mode::Connect] {
+        let start = Start::with_workers(3).set("MAX_REQUESTS", "50").set("MAX_REQUESTS_JITTER", "10");
+        let linnet = start.ready();
+        let load = Load::start(linnet.address(), CLIENTS, mode, PATH);
+        linnet.wait_for_nth("worker gone", 12);
+        load.wait_for_answers(300);
+        let outcomes = load.finish();
+        let failed = (outcomes.lost(), outcomes.refused(), outcomes.server_errors());
+        assert_eq!(failed, (0, 0, 0), "{mode:?} {outcomes:?}");
+        assert_eq!(linnet.logged("worker died") + linnet.logged("killed"), 0, "{:?}", linnet.log());
+        assert!(linnet.wait_for("worker to be recycled").contains("max_requests"));
+    }
+}
+
+#[test]
+fn age_and_memory_wear_workers_out() {
+    for (setting, value, why) in [("MAX_AGE", "100ms", "max_age"), ("MAX_RSS", "1 KiB", "max_rss")] {
+        let linnet = Start::with_workers(2).set(setting, value).ready();
+        let first = linnet.workers();
+        assert!(linnet.wait_for("worker to be recycled").contains(why));
+        wait_until("both are replaced", || first.iter().all(|pid| !is_alive(*pid)));
+        assert!(get(linnet.address(), PATH).unwrap().status < 500);
+    }
+}
+
+#[test]
 fn a_worker_holds_no_descriptor_of_another_slot() {
     let linnet = Start::with_workers(3).ready();
     for worker in linnet.workers() {

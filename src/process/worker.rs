@@ -15,7 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use super::backtrace::tell_on_abort;
-use super::channel::{Order, READY, failure_report};
+use super::channel::{Order, READY, WORN, failure_report};
 use super::clock::monotonic_micros;
 use super::shared_memory::map_image;
 use crate::config::{BindAddress, Settings};
@@ -46,6 +46,8 @@ pub struct Worker {
     pub image: OwnedFd,
     /// One bound socket per `settings.bind`, in that order; they may not be listening yet.
     pub sockets: Vec<OwnedFd>,
+    /// Requests after which it says that it is worn out, if ever.
+    pub max_requests: Option<u64>,
     /// Its place on the scoreboard.
     pub slot: SlotHandle,
     /// Its end of the channel to the supervisor.
@@ -95,10 +97,11 @@ fn boot(worker: Worker) -> Result<u8, BootError> {
 }
 
 async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
-    let Worker { slot_number, settings, sockets, slot, channel, .. } = worker;
+    let Worker { slot_number, settings, sockets, slot, channel, max_requests, .. } = worker;
     let patience =
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
     let server = Server::new(App::new(model, &settings, slot), slot);
+    let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
     let sockets = RefCell::new(Some(sockets));
@@ -110,6 +113,10 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         let byte = tokio::select! {
             byte = channel.read_u8() => byte,
             () = retired.notified() => return Ok(EXIT_DONE),
+            () = worn.notified() => {
+                tokio::io::AsyncWriteExt::write_all(&mut channel, &[WORN]).await?;
+                continue;
+            }
         };
         let Ok(byte) = byte else { return Ok(EXIT_ORPHANED) };
         let queue = match Order::from_byte(byte) {

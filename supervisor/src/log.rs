@@ -27,6 +27,7 @@ pub(crate) fn write(notice: &Notice) {
         Notice::WorkerReady { slot, pid, generation } => info!(slot, pid, generation, "worker ready"),
         Notice::WorkerRetiring { slot, pid } => info!(slot, pid, "worker retiring"),
         Notice::WorkerRetired { slot, pid, exit } => info!(slot, pid, %exit, "worker gone"),
+        Notice::WorkerWorn { slot, pid, why } => info!(slot, pid, why, "worker to be recycled"),
         Notice::WorkerKilled { slot, pid, why } => warn!(slot, pid, "worker killed: {why}"),
         Notice::WorkerStuck { slot, pid, silent } => {
             error!(slot, pid, ?silent, "worker stuck: steered around and aborted");

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linnet::config::Settings;
-use linnet::process::channel::{FAILED, MAX_REASON, Order, READY};
+use linnet::process::channel::{FAILED, MAX_REASON, Order, READY, WORN};
 use linnet::process::clock;
 use linnet::process::shared_memory::map_scoreboard;
 use linnet::process::worker::{self, Worker};
@@ -21,8 +21,11 @@ use crate::loader::Loader;
 use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
 use crate::os::oom::OomKills;
-use crate::os::proc::Snapshot;
+use crate::os::proc::{Snapshot, anonymous_memory};
 use crate::sockets::Sockets;
+
+/// How often a worker's memory is looked at.
+const WEIGH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A running worker, as the operating system knows it.
 struct Running {
@@ -33,6 +36,8 @@ struct Running {
     said: Vec<u8>,
     /// The heartbeat that was last told, in microseconds.
     beat: u64,
+    /// When its memory was last looked at.
+    weighed: Duration,
 }
 
 /// The things that actions act on.
@@ -76,7 +81,9 @@ impl Performer {
             Action::StopLoader => self.loader.iter().for_each(Loader::kill),
             Action::Discard(generation) => drop(self.images.remove(&generation)),
             Action::Bind => self.bind(),
-            Action::Fork { child, slot, seat, generation } => self.fork(child, slot, seat, generation),
+            Action::Fork { child, slot, seat, generation, max_requests } => {
+                self.fork(child, slot, seat, generation, max_requests);
+            }
             Action::Listen(slot) => {
                 if let Some(sockets) = &mut self.sockets
                     && let Err(error) = sockets.listen(slot)
@@ -125,6 +132,9 @@ impl Performer {
         for running in &mut self.running {
             running.listen_to(&mut self.events);
             running.feel(self.scoreboard, &mut self.events);
+            if self.settings.max_rss > 0 {
+                running.weigh(&mut self.events);
+            }
         }
         let ended = |running: &mut Running| running.child.try_wait().map(|exit| (running.id, exit));
         let mut exits = Vec::new();
@@ -183,15 +193,29 @@ impl Performer {
         });
     }
 
-    fn fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) {
-        let event = match self.try_fork(id, slot, seat, generation) {
+    fn fork(
+        &mut self,
+        id: ChildId,
+        slot: usize,
+        seat: usize,
+        generation: Generation,
+        max_requests: Option<u64>,
+    ) {
+        let event = match self.try_fork(id, slot, seat, generation, max_requests) {
             Ok(pid) => Event::Forked(id, pid),
             Err(error) => Event::ForkFailed(id, error.to_string()),
         };
         self.events.push_back(event);
     }
 
-    fn try_fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) -> io::Result<i32> {
+    fn try_fork(
+        &mut self,
+        id: ChildId,
+        slot: usize,
+        seat: usize,
+        generation: Generation,
+        max_requests: Option<u64>,
+    ) -> io::Result<i32> {
         let image = self.images.get(&generation).ok_or_else(|| io::Error::other("no such model image"))?;
         let image = image.try_clone()?;
         let sockets = match &self.sockets {
@@ -208,12 +232,21 @@ impl Performer {
             settings: self.settings.clone(),
             image,
             sockets,
+            max_requests,
             slot: self.scoreboard.handle(seat),
             channel: theirs,
         };
         let child = child::spawn(&keep, || worker::run(worker))?;
         let pid = child.pid();
-        self.running.push(Running { id, seat, child, channel, said: Vec::new(), beat: 0 });
+        self.running.push(Running {
+            id,
+            seat,
+            child,
+            channel,
+            said: Vec::new(),
+            beat: 0,
+            weighed: clock::monotonic(),
+        });
         Ok(pid)
     }
 
@@ -264,6 +297,18 @@ impl Performer {
 }
 
 impl Running {
+    /// Takes in its memory, once a second.
+    fn weigh(&mut self, events: &mut VecDeque<Event>) {
+        let now = clock::monotonic();
+        if now < self.weighed + WEIGH_INTERVAL {
+            return;
+        }
+        self.weighed = now;
+        if let Some(bytes) = anonymous_memory(self.child.pid()) {
+            events.push_back(Event::Memory(self.id, bytes));
+        }
+    }
+
     /// Takes in the heartbeat, if there is a new one.
     fn feel(&mut self, scoreboard: Scoreboard, events: &mut VecDeque<Event>) {
         let beat = scoreboard.seats()[self.seat].heartbeat_micros.load(Ordering::Relaxed);
@@ -279,9 +324,13 @@ impl Running {
             let room = (MAX_REASON + 1).saturating_sub(self.said.len());
             self.said.extend_from_slice(&chunk[..count.min(room)]);
         }
-        if self.said.first() == Some(&READY) {
+        while let Some(&first) = self.said.first() {
+            events.push_back(match first {
+                READY => Event::Ready(self.id),
+                WORN => Event::Worn(self.id),
+                _ => break,
+            });
             self.said.remove(0);
-            events.push_back(Event::Ready(self.id));
         }
         if let Some((&FAILED, reason)) = self.said.split_first() {
             events.push_back(Event::Refused(self.id, String::from_utf8_lossy(reason).into_owned()));

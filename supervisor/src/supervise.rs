@@ -7,7 +7,7 @@ use linnet::config::Settings;
 use linnet::process::clock;
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Command, Event, Fleet, Policy};
+use crate::fleet::{Command, Event, Fleet, Policy, Recycling};
 use crate::os::signals::Signals;
 use crate::os::timer::Timer;
 use crate::os::wait::any_readable;
@@ -67,6 +67,15 @@ fn command(signal: Signal) -> Option<Command> {
     })
 }
 
+fn recycling(settings: &Settings) -> Recycling {
+    Recycling {
+        max_requests: Some(settings.max_requests).filter(|most| *most > 0),
+        max_requests_jitter: settings.max_requests_jitter,
+        max_age: Some(settings.max_age).filter(|most| !most.is_zero()),
+        max_rss: Some(settings.max_rss).filter(|most| *most > 0),
+    }
+}
+
 fn policy(settings: &Settings) -> Policy {
     Policy {
         workers: settings.workers,
@@ -75,6 +84,7 @@ fn policy(settings: &Settings) -> Policy {
         graceful_timeout: settings.graceful_timeout,
         boot_timeout: settings.boot_timeout,
         timeout: Some(settings.timeout).filter(|timeout| !timeout.is_zero()),
+        recycling: recycling(settings),
         // Any number that differs between supervisors that start together.
         seed: u64::from(std::process::id()) ^ clock::monotonic_micros().rotate_left(32),
     }

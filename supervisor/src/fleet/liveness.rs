@@ -8,15 +8,19 @@ use super::protocol::ABORT_GRACE;
 use super::slot::{Stage, Worker};
 use super::{Action, Fleet, Notice};
 
+/// How often workers are looked at where `timeout` is off.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A pause between two looks this much longer than wanted counts as the supervisor's own.
 const SLACK: Duration = Duration::from_millis(500);
 
 impl Fleet {
     /// When workers are looked at next, if any is to be.
     pub(super) fn next_look(&self) -> Option<Duration> {
-        let timeout = self.policy.timeout?;
+        let looks = self.policy.recycling.max_rss.map(|_| LOOK);
+        let interval = self.policy.timeout.map(heartbeat_interval).or(looks)?;
         let watched = self.slots.iter().flat_map(|s| &s.workers).any(Worker::is_ready);
-        watched.then(|| self.last_step + heartbeat_interval(timeout))
+        watched.then(|| self.last_step + interval)
     }
 
     /// Takes note of a gap in this process's own steps. It was suspended, or starved; so may its workers have been,

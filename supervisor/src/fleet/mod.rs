@@ -6,6 +6,7 @@ mod command;
 mod liveness;
 mod notice;
 mod protocol;
+mod recycle;
 mod reload;
 mod slot;
 #[cfg(test)]
@@ -16,9 +17,11 @@ use std::time::Duration;
 
 use linnet::scoreboard::CAUSES;
 
-use self::backoff::{HEALTHY, Jitter};
+use self::backoff::Jitter;
 pub(crate) use self::notice::Notice;
-pub(crate) use self::protocol::{Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy};
+pub(crate) use self::protocol::{
+    Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
+};
 use self::slot::{Slot, Worker};
 
 /// Where the whole fleet is in its life.
@@ -128,8 +131,10 @@ impl Fleet {
             self.take_in(now, event);
             self.meet_deadlines(now);
             self.judge_liveness(now);
+            self.judge_age(now);
             self.man_slots(now);
             self.advance_roll(now);
+            self.advance_recycling(now);
             self.steer();
             self.publish();
         }
@@ -153,14 +158,18 @@ impl Fleet {
         let workers = self.slots.iter().flat_map(|s| &s.workers).filter_map(|w| w.stage.deadline());
         // A vacancy without a free seat waits for the end of a worker, which is an event of its own.
         let vacant = self.vacancies().filter(|n| self.slots[*n].free_seat(*n).is_some());
-        let respawns = vacant.chain(self.next_to_roll()).map(|number| self.slots[number].not_before);
-        let recoveries = self.slots.iter().filter(|s| s.backoff.deaths() > 0).filter_map(Slot::ready_since);
+        let respawns = vacant
+            .chain(self.next_to_roll())
+            .chain(self.next_to_recycle())
+            .map(|number| self.slots[number].not_before);
+        let recoveries = self.slots.iter().filter_map(Slot::healthy_at);
         workers
             .chain(respawns)
-            .chain(recoveries.map(|since| since + HEALTHY))
+            .chain(recoveries)
             .chain(phase)
             .chain(reload)
             .chain(self.next_look())
+            .chain(self.next_expiry())
             .min()
     }
 
@@ -197,6 +206,12 @@ impl Fleet {
             Event::Beat(child, at) => {
                 if let Some((_, worker)) = self.worker(child) {
                     worker.beat = worker.beat.max(at);
+                }
+            }
+            Event::Worn(child) => self.wear_out(child, "max_requests"),
+            Event::Memory(child, bytes) => {
+                if self.policy.recycling.max_rss.is_some_and(|most| bytes > most) {
+                    self.wear_out(child, "max_rss");
                 }
             }
             Event::Exited(child, exit) => self.exited(now, child, exit),

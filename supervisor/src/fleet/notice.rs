@@ -29,6 +29,8 @@ pub(crate) enum Notice {
     WorkerRetired { slot: usize, pid: i32, exit: Exit },
     /// A worker's event loop stands still.
     WorkerStuck { slot: usize, pid: i32, silent: Duration },
+    /// A worker has served long enough, and will be replaced.
+    WorkerWorn { slot: usize, pid: i32, why: &'static str },
     /// A worker is killed because it took too long.
     WorkerKilled { slot: usize, pid: i32, why: &'static str },
     /// TERM.

@@ -77,6 +77,10 @@ pub(crate) enum Event {
     Refused(ChildId, String),
     /// A worker's event loop turned at this time.
     Beat(ChildId, Duration),
+    /// A worker has answered as many requests as it should.
+    Worn(ChildId),
+    /// A worker uses this much anonymous memory, in bytes.
+    Memory(ChildId, u64),
     /// A worker is gone, and reaped.
     Exited(ChildId, Exit),
     /// An operator asks for something.
@@ -127,6 +131,8 @@ pub(crate) enum Action {
         seat: usize,
         /// What it serves.
         generation: Generation,
+        /// Requests after which it should say that it is worn out, if ever.
+        max_requests: Option<u64>,
     },
     /// Let a slot's sockets listen.
     Listen(usize),
@@ -166,8 +172,23 @@ pub(crate) struct Policy {
     pub(crate) boot_timeout: Duration,
     /// How long a worker's event loop may stand still, if there is a bound.
     pub(crate) timeout: Option<Duration>,
+    /// When workers are replaced for having served long.
+    pub(crate) recycling: Recycling,
     /// Where random delays come from.
     pub(crate) seed: u64,
+}
+
+/// When a worker has served long enough; `None` is never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recycling {
+    /// After so many requests…
+    pub(crate) max_requests: Option<u64>,
+    /// … and at most so many more, at random.
+    pub(crate) max_requests_jitter: u64,
+    /// After so long, or up to a quarter less, at random.
+    pub(crate) max_age: Option<Duration>,
+    /// With more than so many bytes of anonymous memory.
+    pub(crate) max_rss: Option<u64>,
 }
 
 /// A worker ends its connections itself at `graceful_timeout`, and answers what it finds then; this much later

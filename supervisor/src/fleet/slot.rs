@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use linnet::scoreboard::SEATS_PER_SLOT;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, HEALTHY};
 use super::protocol::{ChildId, Generation};
 
 /// Where a worker is in its life. Times are deadlines, on the core's clock.
@@ -63,6 +63,10 @@ pub(crate) struct Worker {
     pub(crate) stage: Stage,
     /// When its event loop was last known to turn.
     pub(crate) beat: Duration,
+    /// It has served long enough when this time comes.
+    pub(crate) expires: Option<Duration>,
+    /// It has served long enough.
+    pub(crate) worn: bool,
     /// What it said about why it cannot start.
     pub(crate) refusal: Option<String>,
 }
@@ -100,6 +104,8 @@ pub(crate) struct Slot {
     pub(crate) drained: bool,
     /// Unwanted deaths.
     pub(crate) backoff: Backoff,
+    /// When the last of them was.
+    pub(crate) last_death: Duration,
     /// No new worker before this time.
     pub(crate) not_before: Duration,
 }
@@ -110,12 +116,14 @@ impl Slot {
         self.workers.iter().any(Worker::is_ready)
     }
 
-    /// Since when a worker has been serving it.
-    pub(crate) fn ready_since(&self) -> Option<Duration> {
-        self.workers.iter().find_map(|worker| match worker.stage {
+    /// When it will have been healthy for a while, if it goes on so. A worker that serves says nothing of one that is to
+    /// replace it and keeps dying, so deaths count as well.
+    pub(crate) fn healthy_at(&self) -> Option<Duration> {
+        let since = self.workers.iter().find_map(|worker| match worker.stage {
             Stage::Ready { since } => Some(since),
             _ => None,
-        })
+        })?;
+        (self.backoff.deaths() > 0).then(|| since.max(self.last_death) + HEALTHY)
     }
 
     /// Whether a worker serves this slot or is about to.

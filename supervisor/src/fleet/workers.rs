@@ -5,7 +5,6 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 use linnet::scoreboard::Cause;
 
-use super::backoff::HEALTHY;
 use super::protocol::{FAST_GRACE, KILL_GRACE};
 use super::slot::{Stage, Was, Worker};
 use super::{Action, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
@@ -22,17 +21,31 @@ impl Fleet {
             _ => now + self.policy.boot_timeout,
         };
         let stage = Stage::Booting { until };
-        slot.workers.push(Worker { id, pid: 0, seat, generation, stage, beat: now, refusal: None });
-        self.actions.push(Action::Fork { child: id, slot: number, seat, generation });
+        let (expires, worn) = (None, false);
+        slot.workers.push(Worker {
+            id,
+            pid: 0,
+            seat,
+            generation,
+            stage,
+            beat: now,
+            expires,
+            worn,
+            refusal: None,
+        });
+        let max_requests = self.draw_max_requests();
+        self.actions.push(Action::Fork { child: id, slot: number, seat, generation, max_requests });
     }
 
     pub(super) fn ready(&mut self, now: Duration, child: ChildId) {
+        let expires = self.draw_age().map(|age| now + age);
         let Some((number, worker)) = self.worker(child) else { return };
         if !worker.is_booting() {
             return;
         }
         worker.stage = Stage::Ready { since: now };
         worker.beat = now;
+        worker.expires = expires;
         let (pid, generation) = (worker.pid, worker.generation);
         if !std::mem::replace(&mut self.slots[number].listening, true) {
             self.actions.push(Action::Listen(number));
@@ -131,6 +144,7 @@ impl Fleet {
         let was_failing = slot.backoff.is_failing();
         let respawn_in = slot.backoff.died(served, &mut self.jitter);
         slot.not_before = now + respawn_in;
+        slot.last_death = now;
         // The drain does not wait for a slot whose workers keep dying.
         slot.drained |= matches!(self.phase, Phase::Draining { .. }) && !respawn_in.is_zero();
         let (deaths, fails) = (slot.backoff.deaths(), slot.backoff.is_failing());
@@ -185,7 +199,7 @@ impl Fleet {
             self.actions.push(Action::StopLoader);
         }
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if slot.backoff.deaths() > 0 && slot.ready_since().is_some_and(|since| since + HEALTHY <= now) {
+            if slot.healthy_at().is_some_and(|at| at <= now) {
                 if slot.backoff.is_failing() {
                     self.notices.push(Notice::SlotRecovered { slot: number });
                 }
@@ -218,6 +232,7 @@ fn cause(worker: &Worker, exit: Exit) -> Cause {
     match worker.stage {
         Stage::Stuck { .. } | Stage::Killed(Was::Stuck) => Cause::Timeout,
         Stage::Booting { .. } | Stage::Killed(Was::Booting) if exit != Exit::OutOfMemory => Cause::BootFailed,
+        Stage::Retiring { successor: true, .. } if worker.worn && exit == Exit::Status(0) => Cause::Recycled,
         Stage::Retiring { .. } if exit == Exit::Status(0) => Cause::Asked,
         Stage::Quitting { .. } | Stage::Killed(Was::Leaving) => Cause::Asked,
         _ => by_itself,

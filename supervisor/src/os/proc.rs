@@ -26,3 +26,28 @@ impl Snapshot {
         }
     }
 }
+
+/// Bytes of memory that process `pid` shares with nobody's file: `RssAnon`, without the model image.
+pub(crate) fn anonymous_memory(pid: i32) -> Option<u64> {
+    parse_anonymous(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn parse_anonymous(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anonymous_memory_is_read_in_bytes() {
+        assert_eq!(
+            parse_anonymous("VmRSS:\t    1 kB\nRssAnon:\t    1652 kB\nRssFile: 2 kB\n"),
+            Some(1_691_648)
+        );
+        assert_eq!(parse_anonymous("Name: x\n"), None);
+        assert!(anonymous_memory(std::process::id().cast_signed()).is_some_and(|bytes| bytes > 0));
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
-use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy};
+use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling};
 
 pub(super) const WORKERS: usize = 3;
 pub(super) const MAX_WORKERS: usize = 6;
@@ -21,6 +21,12 @@ pub(super) fn policy() -> Policy {
         graceful_timeout: 20 * SECOND,
         boot_timeout: 30 * SECOND,
         timeout: Some(30 * SECOND),
+        recycling: Recycling {
+            max_requests: Some(1_000),
+            max_requests_jitter: 100,
+            max_age: Some(10_000 * SECOND),
+            max_rss: Some(1 << 30),
+        },
         seed: 42,
     }
 }
@@ -110,7 +116,8 @@ impl World {
                 assert!(self.images.remove(&generation), "discarded twice");
             }
             Action::Bind => return Some(Event::Bound(vec!["http://127.0.0.1:1".into()])),
-            Action::Fork { child, slot, seat, generation } => {
+            Action::Fork { child, slot, seat, generation, max_requests } => {
+                assert!(max_requests.is_some_and(|most| (1_000..=1_100).contains(&most)));
                 assert!(slot < self.fleet.wanted && seat / 2 == slot);
                 assert!(self.images.contains(&generation), "no image {generation}");
                 assert!(self.children.values().all(|c| c.seat != seat), "two in a seat");
