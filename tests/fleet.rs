@@ -54,6 +54,42 @@ fn connections_that_wait_for_a_killed_worker_are_served_by_its_successor() {
 }
 
 #[test]
+fn a_worker_that_stands_still_is_named_replaced_and_its_queue_served() {
+    let linnet = Start::with_workers(2).set("TIMEOUT", "2").ready();
+    let load = Load::start(linnet.address(), CLIENTS, Mode::Connect, PATH);
+    load.wait_for_answers(100);
+    let worker = linnet.workers()[0];
+    // A request that the worker has begun, and that the log should name.
+    let mut slow: Vec<_> = (0..8).map(|_| TcpStream::connect(linnet.address()).unwrap()).collect();
+    for stream in &mut slow {
+        stream.write_all(b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\n").unwrap();
+    }
+    load.wait_for_answers(100);
+    send_signal(worker, Signal::SIGSTOP);
+    let named = linnet.wait_for("the oldest request of a stuck worker");
+    assert!(named.contains(&format!("pid={worker}")) && named.contains("route=\"/predict\""), "{named}");
+    assert!(linnet.wait_for("where the kernel sees").contains("state=\"T\""));
+    // SIGABRT does nothing to a stopped process, so this one has to be killed.
+    assert!(linnet.wait_for("worker killed").contains("stuck"));
+    assert!(linnet.wait_for("worker died").contains("cause=\"timeout\""));
+    load.wait_for_answers(500);
+    let outcomes = load.finish();
+    // What the stopped worker had accepted is lost, one request per client at most; its queue is not.
+    assert_eq!((outcomes.refused(), outcomes.server_errors()), (0, 0), "{outcomes:?}");
+    assert!(outcomes.lost() <= CLIENTS as u64, "{outcomes:?}");
+    assert!(!is_alive(worker) && linnet.workers().len() == 2);
+}
+
+#[test]
+fn an_aborted_worker_says_where_it_was() {
+    let linnet = Start::with_workers(1).ready();
+    send_signal(linnet.workers()[0], Signal::SIGABRT);
+    assert!(linnet.wait_for("worker died").contains("SIGABRT"));
+    let frames = linnet.log().iter().filter(|line| line.contains("linnet(+0x")).count();
+    assert!(frames >= 3, "{:?}", linnet.log());
+}
+
+#[test]
 fn term_loses_nothing_under_load() {
     for mode in [Mode::KeepAlive, Mode::Connect] {
         let mut linnet = Start::with_workers(2).ready();
@@ -251,6 +287,33 @@ fn reload_and_scaling_lose_nothing_under_load() {
         let failed = (outcomes.lost(), outcomes.refused(), outcomes.server_errors());
         assert_eq!(failed, (0, 0, 0), "{mode:?} {outcomes:?}");
         assert_eq!(linnet.logged("worker died"), 0);
+    }
+}
+
+#[test]
+fn recycling_loses_nothing_under_load() {
+    for mode in [Mode::KeepAlive, Mode::Connect] {
+        let start = Start::with_workers(3).set("MAX_REQUESTS", "50").set("MAX_REQUESTS_JITTER", "10");
+        let linnet = start.ready();
+        let load = Load::start(linnet.address(), CLIENTS, mode, PATH);
+        linnet.wait_for_nth("worker gone", 12);
+        load.wait_for_answers(300);
+        let outcomes = load.finish();
+        let failed = (outcomes.lost(), outcomes.refused(), outcomes.server_errors());
+        assert_eq!(failed, (0, 0, 0), "{mode:?} {outcomes:?}");
+        assert_eq!(linnet.logged("worker died") + linnet.logged("killed"), 0, "{:?}", linnet.log());
+        assert!(linnet.wait_for("worker to be recycled").contains("max_requests"));
+    }
+}
+
+#[test]
+fn age_and_memory_wear_workers_out() {
+    for (setting, value, why) in [("MAX_AGE", "100ms", "max_age"), ("MAX_RSS", "1 KiB", "max_rss")] {
+        let linnet = Start::with_workers(2).set(setting, value).ready();
+        let first = linnet.workers();
+        assert!(linnet.wait_for("worker to be recycled").contains(why));
+        wait_until("both are replaced", || first.iter().all(|pid| !is_alive(*pid)));
+        assert!(get(linnet.address(), PATH).unwrap().status < 500);
     }
 }
 

@@ -118,6 +118,16 @@ pub struct Settings {
     pub keepalive_min: Duration,
     /// How long a worker may take to become ready.
     pub boot_timeout: Duration,
+    /// How long a worker's event loop may stand still before the worker is replaced; zero: for ever.
+    pub timeout: Duration,
+    /// Requests after which a worker is replaced; 0: never.
+    pub max_requests: u64,
+    /// At most so many more, at random for each worker.
+    pub max_requests_jitter: u64,
+    /// Time after which a worker is replaced; zero: never.
+    pub max_age: Duration,
+    /// Bytes of anonymous memory above which a worker is replaced; 0: never.
+    pub max_rss: u64,
     /// Proxies whose `X-Forwarded-Proto` is believed.
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
@@ -156,6 +166,11 @@ impl Settings {
             graceful_timeout: Duration::MAX,
             keepalive_min: Duration::MAX,
             boot_timeout: Duration::MAX,
+            timeout: Duration::MAX,
+            max_requests: u64::MAX,
+            max_requests_jitter: u64::MAX,
+            max_age: Duration::MAX,
+            max_rss: u64::MAX,
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
             loglevel: LogLevel::Critical,

@@ -185,8 +185,11 @@ const MODEL: &str = "The model";
 const LISTENERS: &str = "Addresses";
 const LIMITS: &str = "Limits on one request";
 const LIFE: &str = "Starting, stopping, reloading";
+const RECYCLING: &str = "Replacing workers that have served long";
 const SURROUNDINGS: &str = "Logs and surroundings";
 
+/// Largest count of requests that a setting takes: what a TOML integer holds.
+const MANY: u64 = i64::MAX as u64;
 /// Longest time that a setting can ask anyone to wait, in seconds: one hour.
 const HOUR: u64 = 3600;
 /// Largest size that a setting can allow for one request: offsets of the parser are 32 bits wide.
@@ -350,6 +353,66 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Seconds(0..=HOUR, lens!(keepalive_min)),
+    },
+    Setting {
+        key: "timeout",
+        unit: "seconds",
+        default: "30",
+        mark: Mark::NextWorker,
+        group: LIFE,
+        help: "How long a worker's event loop may stand still before the worker is taken for stuck: the log says what it\n\
+               was doing, and it is replaced. A slow client or a long request does not stop the loop. 0 switches this\n\
+               off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=HOUR, lens!(timeout)),
+    },
+    Setting {
+        key: "max_requests",
+        unit: "requests",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: RECYCLING,
+        help: "After how many requests a worker is replaced: its successor is ready first, and one worker at a time is\n\
+               replaced in the whole fleet. 0 switches this off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(0..=MANY, lens!(max_requests)),
+    },
+    Setting {
+        key: "max_requests_jitter",
+        unit: "requests",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: RECYCLING,
+        help: "At most so many more requests, at random for each worker, so that they do not wear out together.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(0..=MANY, lens!(max_requests_jitter)),
+    },
+    Setting {
+        key: "max_age",
+        unit: "seconds",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: RECYCLING,
+        help: "How long a worker serves before it is replaced; up to a quarter less, at random for each worker. 0 switches\n\
+               this off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=30 * 24 * HOUR, lens!(max_age)),
+    },
+    Setting {
+        key: "max_rss",
+        unit: "bytes",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: RECYCLING,
+        help: "How much memory of its own (RssAnon: without the model, which all workers share) a worker may use before it\n\
+               is replaced. Looked at once a second. 0 switches this off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Bytes(0..=1 << 50, lens!(max_rss)),
     },
     Setting {
         key: "loglevel",

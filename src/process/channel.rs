@@ -37,6 +37,9 @@ impl Order {
 /// First byte of a worker's report that it is proven and may serve.
 pub const READY: u8 = b'R';
 
+/// A worker's report that it has answered as many requests as it should. It goes on until it is asked to retire.
+pub const WORN: u8 = b'W';
+
 /// First byte of a child's report that it failed to start; the reason follows, one line, up to the end.
 pub const FAILED: u8 = b'E';
 

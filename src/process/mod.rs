@@ -1,5 +1,6 @@
 //! One worker process: clock, listener, start → ready → serve → drain → exit.
 
+mod backtrace;
 pub mod channel;
 pub mod clock;
 pub mod listener;

@@ -14,7 +14,8 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use super::channel::{Order, READY, failure_report};
+use super::backtrace::tell_on_abort;
+use super::channel::{Order, READY, WORN, failure_report};
 use super::clock::monotonic_micros;
 use super::shared_memory::map_image;
 use crate::config::{BindAddress, Settings};
@@ -32,7 +33,7 @@ pub const EXIT_BOOT_FAILED: u8 = 3;
 /// Exit status of a worker whose supervisor is gone.
 pub const EXIT_ORPHANED: u8 = 4;
 
-/// How often the event loop shows in the scoreboard that it turns.
+/// How often the event loop shows on the scoreboard that it turns, at least; see [`heartbeat_interval`].
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// All that a worker is born with.
@@ -45,6 +46,8 @@ pub struct Worker {
     pub image: OwnedFd,
     /// One bound socket per `settings.bind`, in that order; they may not be listening yet.
     pub sockets: Vec<OwnedFd>,
+    /// Requests after which it says that it is worn out, if ever.
+    pub max_requests: Option<u64>,
     /// Its place on the scoreboard.
     pub slot: SlotHandle,
     /// Its end of the channel to the supervisor.
@@ -67,6 +70,9 @@ pub fn run(worker: Worker) -> u8 {
     let seat = worker.slot.seat();
     seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
     let Ok(mut channel) = worker.channel.try_clone() else { return EXIT_BOOT_FAILED };
+    if let Err(error) = tell_on_abort() {
+        tracing::warn!(%error, "a worker that is stuck will not say where");
+    }
     match boot(worker) {
         Ok(status) => status,
         Err(error) => {
@@ -91,14 +97,15 @@ fn boot(worker: Worker) -> Result<u8, BootError> {
 }
 
 async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
-    let Worker { slot_number, settings, sockets, slot, channel, .. } = worker;
+    let Worker { slot_number, settings, sockets, slot, channel, max_requests, .. } = worker;
     let patience =
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
     let server = Server::new(App::new(model, &settings, slot), slot);
+    let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
     let sockets = RefCell::new(Some(sockets));
-    spawn_local(beat(slot));
+    spawn_local(beat(slot, heartbeat_interval(settings.timeout)));
     tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
 
     let retired = Rc::new(tokio::sync::Notify::new());
@@ -106,6 +113,10 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         let byte = tokio::select! {
             byte = channel.read_u8() => byte,
             () = retired.notified() => return Ok(EXIT_DONE),
+            () = worn.notified() => {
+                tokio::io::AsyncWriteExt::write_all(&mut channel, &[WORN]).await?;
+                continue;
+            }
         };
         let Ok(byte) = byte else { return Ok(EXIT_ORPHANED) };
         let queue = match Order::from_byte(byte) {
@@ -145,9 +156,14 @@ fn listener(socket: OwnedFd, address: &BindAddress) -> io::Result<Listener> {
     })
 }
 
-async fn beat(slot: SlotHandle) {
+/// How often a worker's event loop shows that it turns: often enough that several beats fit into `timeout`.
+pub fn heartbeat_interval(timeout: Duration) -> Duration {
+    if timeout.is_zero() { HEARTBEAT } else { HEARTBEAT.min(timeout / 4) }
+}
+
+async fn beat(slot: SlotHandle, interval: Duration) {
     loop {
         slot.seat().heartbeat_micros.store(monotonic_micros(), Ordering::Relaxed);
-        sleep(HEARTBEAT).await;
+        sleep(interval).await;
     }
 }

@@ -37,6 +37,70 @@ pub enum Route {
     Metrics = 6,
 }
 
+impl Route {
+    /// The name of the route with this number, for a log or a page of metrics.
+    pub fn name(number: u32) -> &'static str {
+        match number {
+            1 => "/",
+            2 => "/performance",
+            3 => "/args",
+            4 => "/predict",
+            5 => "/health",
+            6 => "/metrics",
+            _ => "other",
+        }
+    }
+}
+
+/// Why a worker is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Cause {
+    /// It was asked to go: a stop, a roll, a scale-down.
+    Asked = 0,
+    /// It had served long enough, by `max_requests`, `max_age` or `max_rss`.
+    Recycled = 1,
+    /// It did not become ready.
+    BootFailed = 2,
+    /// It exited by itself.
+    Exited = 3,
+    /// A signal that the supervisor did not send.
+    Signal = 4,
+    /// The kernel killed it because the memory of the machine or the control group was used up.
+    OutOfMemory = 5,
+    /// Its event loop stood still for longer than `timeout`.
+    Timeout = 6,
+}
+
+/// How many [`Cause`]s have room in a block; more than are named, so that a new cause moves nothing.
+pub const CAUSES: usize = 8;
+
+impl Cause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Asked,
+        Self::Recycled,
+        Self::BootFailed,
+        Self::Exited,
+        Self::Signal,
+        Self::OutOfMemory,
+        Self::Timeout,
+    ];
+
+    /// Its name, for a log or a page of metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Recycled => "recycled",
+            Self::BootFailed => "boot_failed",
+            Self::Exited => "exited",
+            Self::Signal => "signal",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// How many [`Route`]s have room in a block; more than are named, so that a new route moves nothing.
 pub const ROUTES: usize = 16;
 
@@ -157,6 +221,8 @@ pub struct FleetBlock {
     pub generation: AtomicU32,
     /// Workers replaced after an unwanted death.
     pub respawns: AtomicU64,
+    /// Workers that are gone, by [`Cause`].
+    pub exits: [AtomicU64; CAUSES],
     /// Odd while a dead worker's counters are being moved; see [`Scoreboard::read_totals`].
     moves: AtomicU64,
     /// The counters of all workers that are gone.
@@ -244,6 +310,11 @@ impl FleetView {
     /// has asked the fleet to stop.
     pub fn is_ready(self) -> bool {
         self.board.fleet.ready.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the workers of some slot keep dying, while others serve.
+    pub fn is_degraded(self) -> bool {
+        self.board.fleet.failing_slots.load(Ordering::Relaxed) != 0
     }
 
     /// Whether the fleet has been asked to stop.
@@ -357,6 +428,15 @@ mod tests {
             done.store(true, Ordering::Relaxed);
         });
         assert_eq!(answers(board), 2_000);
+    }
+
+    #[test]
+    fn causes_have_the_numbers_of_their_places() {
+        for (number, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, number);
+        }
+        assert!(Cause::ALL.len() <= CAUSES);
+        assert_eq!(Route::name(Route::Predict as u32), "/predict");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::api::{health, lesson};
 use super::body::{self, BodyError};
+use super::in_flight::{InFlight, Ticket};
 use super::route::{self, Decision, Route};
 use super::target;
 use crate::config::{Settings, TrustedPeers};
@@ -42,6 +43,7 @@ pub struct App {
     long_batch: Semaphore,
     limits: Limits,
     trusted_proxies: TrustedPeers,
+    in_flight: InFlight,
     slot: SlotHandle,
 }
 
@@ -64,6 +66,7 @@ impl App {
             long_batch: Semaphore::new(1),
             limits: settings.limits,
             trusted_proxies: settings.forwarded_allow_ips.clone(),
+            in_flight: InFlight::new(slot),
             slot,
         }
     }
@@ -72,20 +75,21 @@ impl App {
     pub async fn respond(&self, connection: Connection, request: Request<Incoming>) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
-        let (counted, answer) = match route::decide(request.method(), &path) {
+        let decision = route::decide(request.method(), &path);
+        let counted = counted_as(&decision);
+        let ticket = self.in_flight.begin(began, counted);
+        let answer = match decision {
             Decision::Route(Route::Predict) => {
                 drop(path);
-                (scoreboard::Route::Predict, self.predict(connection, request).await)
+                self.predict(connection, request, &ticket).await
             }
             Decision::Route(route) => self.get(route, connection, &request, &path),
             Decision::MethodNotAllowed(allowed) => {
                 let answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-                (scoreboard::Route::Other, with_header(answer, ALLOW, HeaderValue::from_static(allowed)))
+                with_header(answer, ALLOW, HeaderValue::from_static(allowed))
             }
-            Decision::Redirect(other) => {
-                (scoreboard::Route::Other, self.redirect(connection, &request, other))
-            }
-            Decision::NotFound => (scoreboard::Route::Other, refuse(StatusCode::NOT_FOUND, "Not Found")),
+            Decision::Redirect(other) => self.redirect(connection, &request, other),
+            Decision::NotFound => refuse(StatusCode::NOT_FOUND, "Not Found"),
         };
         self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
         answer
@@ -97,31 +101,33 @@ impl App {
         connection: Connection,
         request: &Request<Incoming>,
         path: &str,
-    ) -> (scoreboard::Route, Answer) {
+    ) -> Answer {
         let fleet = self.slot.fleet();
         match route {
-            Route::Live => return (scoreboard::Route::Health, fixed(health::live())),
-            Route::Ready => return (scoreboard::Route::Health, fixed(health::ready(fleet))),
+            Route::Live => return fixed(health::live()),
+            Route::Ready => return fixed(health::ready(fleet)),
             _ => {}
         }
         self.with_envelope(connection, request, path, |envelope| {
             let pipeline = self.pipeline.borrow();
             let model = pipeline.model();
-            let (counted, body) = match route {
-                Route::Performance => (
-                    scoreboard::Route::Performance,
-                    lesson::performance(envelope, model, request.uri().query()),
-                ),
-                Route::Args => (scoreboard::Route::Args, lesson::args(envelope, model)),
-                Route::Arg(name) => (scoreboard::Route::Args, lesson::arg(envelope, model, name)),
-                _ => (scoreboard::Route::Index, lesson::index(envelope)),
+            let body = match route {
+                Route::Performance => lesson::performance(envelope, model, request.uri().query()),
+                Route::Args => lesson::args(envelope, model),
+                Route::Arg(name) => lesson::arg(envelope, model, name),
+                _ => lesson::index(envelope),
             };
-            (counted, json(StatusCode::OK, body))
+            json(StatusCode::OK, body)
         })
     }
 
     /// `POST /predict`.
-    async fn predict(&self, connection: Connection, request: Request<Incoming>) -> Answer {
+    async fn predict(
+        &self,
+        connection: Connection,
+        request: Request<Incoming>,
+        ticket: &Ticket<'_>,
+    ) -> Answer {
         let (head, incoming) = request.into_parts();
         let body = match body::collect(incoming, self.limits.body_bytes).await {
             Ok(body) => body,
@@ -137,6 +143,7 @@ impl App {
                 ));
             }
         };
+        ticket.has_bytes(body.len());
         let began = Instant::now();
         let mut predict = self.kept.borrow_mut().pop().unwrap_or_default();
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -210,6 +217,18 @@ impl App {
         if kept.len() < KEPT_REQUESTS {
             kept.push(request);
         }
+    }
+}
+
+/// The route under which a request is counted.
+fn counted_as(decision: &Decision<'_>) -> scoreboard::Route {
+    let Decision::Route(route) = decision else { return scoreboard::Route::Other };
+    match route {
+        Route::Index => scoreboard::Route::Index,
+        Route::Performance => scoreboard::Route::Performance,
+        Route::Args | Route::Arg(_) => scoreboard::Route::Args,
+        Route::Predict => scoreboard::Route::Predict,
+        Route::Live | Route::Ready => scoreboard::Route::Health,
     }
 }
 

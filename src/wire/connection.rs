@@ -24,6 +24,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
@@ -79,6 +80,9 @@ struct Shared {
     app: App,
     slot: SlotHandle,
     retiring: Cell<bool>,
+    /// Requests that may still be answered before `worn` is told; 0 once it has been, or if it never will be.
+    requests_left: Cell<u64>,
+    worn: Rc<Notify>,
     next_id: Cell<u64>,
     open: RefCell<HashMap<u64, Rc<Activity>>>,
     acceptors: RefCell<Vec<JoinHandle<()>>>,
@@ -92,11 +96,19 @@ impl Server {
                 app,
                 slot,
                 retiring: Cell::new(false),
+                requests_left: Cell::new(0),
+                worn: Rc::default(),
                 next_id: Cell::new(0),
                 open: RefCell::default(),
                 acceptors: RefCell::default(),
             }),
         }
+    }
+
+    /// What is notified once, after this many requests from now on; never for `None`.
+    pub fn tell_after(&self, requests: Option<u64>) -> Rc<Notify> {
+        self.shared.requests_left.set(requests.unwrap_or(0));
+        Rc::clone(&self.shared.worn)
     }
 
     /// Accepts from `listener` until this server retires. Must run on a local tokio runtime.
@@ -269,5 +281,10 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.activity.request_ended();
         self.shared.slot.seat().in_flight.fetch_sub(1, Ordering::Relaxed);
+        let left = self.shared.requests_left.get();
+        self.shared.requests_left.set(left.saturating_sub(1));
+        if left == 1 {
+            self.shared.worn.notify_one();
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod app;
 pub mod body;
 pub mod connection;
+mod in_flight;
 pub mod io;
 pub mod route;
 pub mod target;

@@ -27,12 +27,18 @@ pub(crate) fn write(notice: &Notice) {
         Notice::WorkerReady { slot, pid, generation } => info!(slot, pid, generation, "worker ready"),
         Notice::WorkerRetiring { slot, pid } => info!(slot, pid, "worker retiring"),
         Notice::WorkerRetired { slot, pid, exit } => info!(slot, pid, %exit, "worker gone"),
+        Notice::WorkerWorn { slot, pid, why } => info!(slot, pid, why, "worker to be recycled"),
         Notice::WorkerKilled { slot, pid, why } => warn!(slot, pid, "worker killed: {why}"),
-        Notice::WorkerDied { slot, pid, exit, reason, respawn_in } => {
-            error!(slot, pid, %exit, ?respawn_in, "worker died: {reason}");
+        Notice::WorkerStuck { slot, pid, silent } => {
+            error!(slot, pid, ?silent, "worker stuck: steered around and aborted");
         }
-        Notice::WorkerDiedAgain { slot, pid, exit, reason, respawn_in } => {
-            debug!(slot, pid, %exit, ?respawn_in, "worker died: {reason}");
+        Notice::WorkerDied { slot, pid, cause, exit, reason, respawn_in } => {
+            let cause = cause.name();
+            error!(slot, pid, cause, %exit, ?respawn_in, "worker died: {reason}");
+        }
+        Notice::WorkerDiedAgain { slot, pid, cause, exit, reason, respawn_in } => {
+            let cause = cause.name();
+            debug!(slot, pid, cause, %exit, ?respawn_in, "worker died: {reason}");
         }
         Notice::SlotFailing { slot, deaths } => {
             error!(

@@ -5,18 +5,27 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use linnet::config::Settings;
-use linnet::process::channel::{FAILED, MAX_REASON, Order, READY};
+use linnet::process::channel::{FAILED, MAX_REASON, Order, READY, WORN};
+use linnet::process::clock;
 use linnet::process::shared_memory::map_scoreboard;
 use linnet::process::worker::{self, Worker};
-use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
+use linnet::scoreboard::{Route, SEATS_PER_SLOT, Scoreboard};
+
+use nix::sys::signal::Signal;
 
 use crate::fleet::{Action, ChildId, Event, FleetState, Generation};
 use crate::loader::Loader;
 use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
+use crate::os::oom::OomKills;
+use crate::os::proc::{Snapshot, anonymous_memory};
 use crate::sockets::Sockets;
+
+/// How often a worker's memory is looked at.
+const WEIGH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A running worker, as the operating system knows it.
 struct Running {
@@ -25,6 +34,10 @@ struct Running {
     child: Child,
     channel: UnixStream,
     said: Vec<u8>,
+    /// The heartbeat that was last told, in microseconds.
+    beat: u64,
+    /// When its memory was last looked at.
+    weighed: Duration,
 }
 
 /// The things that actions act on.
@@ -40,6 +53,7 @@ pub(crate) struct Performer {
     /// Set by the last action of all.
     exit: Option<bool>,
     steering_works: bool,
+    memory: OomKills,
 }
 
 impl Performer {
@@ -56,6 +70,7 @@ impl Performer {
             events: VecDeque::new(),
             exit: None,
             steering_works: true,
+            memory: OomKills::find(),
         })
     }
 
@@ -66,7 +81,9 @@ impl Performer {
             Action::StopLoader => self.loader.iter().for_each(Loader::kill),
             Action::Discard(generation) => drop(self.images.remove(&generation)),
             Action::Bind => self.bind(),
-            Action::Fork { child, slot, seat, generation } => self.fork(child, slot, seat, generation),
+            Action::Fork { child, slot, seat, generation, max_requests } => {
+                self.fork(child, slot, seat, generation, max_requests);
+            }
             Action::Listen(slot) => {
                 if let Some(sockets) = &mut self.sockets
                     && let Err(error) = sockets.listen(slot)
@@ -75,6 +92,7 @@ impl Performer {
                 }
             }
             Action::Tell(child, order) => self.tell(child, order),
+            Action::Abort(child) => self.abort(child),
             Action::Kill(child) => self.find(child).into_iter().for_each(|running| running.child.kill()),
             Action::Steer(slots) => self.steer(&slots),
             Action::IgnoreNewConnections => {
@@ -113,6 +131,10 @@ impl Performer {
     pub(crate) fn collect(&mut self) {
         for running in &mut self.running {
             running.listen_to(&mut self.events);
+            running.feel(self.scoreboard, &mut self.events);
+            if self.settings.max_rss > 0 {
+                running.weigh(&mut self.events);
+            }
         }
         let ended = |running: &mut Running| running.child.try_wait().map(|exit| (running.id, exit));
         let mut exits = Vec::new();
@@ -126,7 +148,10 @@ impl Performer {
             }
             None => true,
         });
-        self.events.extend(exits.into_iter().map(|(id, exit)| Event::Exited(id, exit)));
+        for (id, exit) in exits {
+            let exit = self.memory.explain(exit);
+            self.events.push_back(Event::Exited(id, exit));
+        }
         self.collect_loader();
         let known: Vec<_> =
             self.running.iter().map(|r| r.child.pid()).chain(self.loader.iter().map(Loader::pid)).collect();
@@ -168,15 +193,29 @@ impl Performer {
         });
     }
 
-    fn fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) {
-        let event = match self.try_fork(id, slot, seat, generation) {
+    fn fork(
+        &mut self,
+        id: ChildId,
+        slot: usize,
+        seat: usize,
+        generation: Generation,
+        max_requests: Option<u64>,
+    ) {
+        let event = match self.try_fork(id, slot, seat, generation, max_requests) {
             Ok(pid) => Event::Forked(id, pid),
             Err(error) => Event::ForkFailed(id, error.to_string()),
         };
         self.events.push_back(event);
     }
 
-    fn try_fork(&mut self, id: ChildId, slot: usize, seat: usize, generation: Generation) -> io::Result<i32> {
+    fn try_fork(
+        &mut self,
+        id: ChildId,
+        slot: usize,
+        seat: usize,
+        generation: Generation,
+        max_requests: Option<u64>,
+    ) -> io::Result<i32> {
         let image = self.images.get(&generation).ok_or_else(|| io::Error::other("no such model image"))?;
         let image = image.try_clone()?;
         let sockets = match &self.sockets {
@@ -193,12 +232,21 @@ impl Performer {
             settings: self.settings.clone(),
             image,
             sockets,
+            max_requests,
             slot: self.scoreboard.handle(seat),
             channel: theirs,
         };
         let child = child::spawn(&keep, || worker::run(worker))?;
         let pid = child.pid();
-        self.running.push(Running { id, seat, child, channel, said: Vec::new() });
+        self.running.push(Running {
+            id,
+            seat,
+            child,
+            channel,
+            said: Vec::new(),
+            beat: 0,
+            weighed: clock::monotonic(),
+        });
         Ok(pid)
     }
 
@@ -224,12 +272,51 @@ impl Performer {
         }
     }
 
+    /// Says what a worker is doing, as far as it can be seen from outside, and tells it to say the rest.
+    fn abort(&mut self, child: ChildId) {
+        let scoreboard = self.scoreboard;
+        let Some(running) = self.find(child) else { return };
+        let seat = &scoreboard.seats()[running.seat];
+        let Snapshot { state, kernel_function, system_call } = Snapshot::take(running.child.pid());
+        let since = seat.oldest_since_micros.load(Ordering::Relaxed);
+        let pid = running.child.pid();
+        if since > 0 {
+            let age = Duration::from_micros(clock::monotonic_micros().saturating_sub(since));
+            let route = Route::name(seat.oldest_route.load(Ordering::Relaxed));
+            let bytes = seat.oldest_bytes.load(Ordering::Relaxed);
+            let in_flight = seat.in_flight.load(Ordering::Relaxed);
+            tracing::error!(pid, route, bytes, ?age, in_flight, "the oldest request of a stuck worker");
+        }
+        tracing::error!(pid, state, kernel_function, system_call, "where the kernel sees the stuck worker");
+        running.child.signal(Signal::SIGABRT);
+    }
+
     fn find(&mut self, child: ChildId) -> Option<&mut Running> {
         self.running.iter_mut().find(|running| running.id == child)
     }
 }
 
 impl Running {
+    /// Takes in its memory, once a second.
+    fn weigh(&mut self, events: &mut VecDeque<Event>) {
+        let now = clock::monotonic();
+        if now < self.weighed + WEIGH_INTERVAL {
+            return;
+        }
+        self.weighed = now;
+        if let Some(bytes) = anonymous_memory(self.child.pid()) {
+            events.push_back(Event::Memory(self.id, bytes));
+        }
+    }
+
+    /// Takes in the heartbeat, if there is a new one.
+    fn feel(&mut self, scoreboard: Scoreboard, events: &mut VecDeque<Event>) {
+        let beat = scoreboard.seats()[self.seat].heartbeat_micros.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.beat, beat) != beat {
+            events.push_back(Event::Beat(self.id, Duration::from_micros(beat)));
+        }
+    }
+
     /// Takes in what the worker has said since.
     fn listen_to(&mut self, events: &mut VecDeque<Event>) {
         let mut chunk = [0; 512];
@@ -237,9 +324,13 @@ impl Running {
             let room = (MAX_REASON + 1).saturating_sub(self.said.len());
             self.said.extend_from_slice(&chunk[..count.min(room)]);
         }
-        if self.said.first() == Some(&READY) {
+        while let Some(&first) = self.said.first() {
+            events.push_back(match first {
+                READY => Event::Ready(self.id),
+                WORN => Event::Worn(self.id),
+                _ => break,
+            });
             self.said.remove(0);
-            events.push_back(Event::Ready(self.id));
         }
         if let Some((&FAILED, reason)) = self.said.split_first() {
             events.push_back(Event::Refused(self.id, String::from_utf8_lossy(reason).into_owned()));
@@ -257,4 +348,7 @@ fn publish(scoreboard: Scoreboard, state: FleetState) {
     fleet.failing_slots.store(count(state.failing_slots), Ordering::Relaxed);
     fleet.generation.store(state.generation, Ordering::Relaxed);
     fleet.respawns.store(state.deaths, Ordering::Relaxed);
+    for (cell, count) in fleet.exits.iter().zip(state.exits) {
+        cell.store(count, Ordering::Relaxed);
+    }
 }

@@ -7,7 +7,7 @@ use linnet::config::Settings;
 use linnet::process::clock;
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Command, Event, Fleet, Policy};
+use crate::fleet::{Command, Event, Fleet, Policy, Recycling};
 use crate::os::signals::Signals;
 use crate::os::timer::Timer;
 use crate::os::wait::any_readable;
@@ -45,14 +45,13 @@ pub(crate) fn run(settings: Settings) -> io::Result<bool> {
     }
 }
 
-/// Takes in an event, and all those that acting on it brings about.
+/// Takes in what has been collected, then an event, and all that acting on these brings about.
 fn handle(fleet: &mut Fleet, performer: &mut Performer, event: Event) {
-    let mut next = Some(event);
-    while let Some(event) = next {
+    let mut asked = Some(event);
+    while let Some(event) = performer.next_event().or_else(|| asked.take()) {
         for action in fleet.step(clock::monotonic(), event) {
             performer.perform(action);
         }
-        next = performer.next_event();
     }
 }
 
@@ -68,6 +67,15 @@ fn command(signal: Signal) -> Option<Command> {
     })
 }
 
+fn recycling(settings: &Settings) -> Recycling {
+    Recycling {
+        max_requests: Some(settings.max_requests).filter(|most| *most > 0),
+        max_requests_jitter: settings.max_requests_jitter,
+        max_age: Some(settings.max_age).filter(|most| !most.is_zero()),
+        max_rss: Some(settings.max_rss).filter(|most| *most > 0),
+    }
+}
+
 fn policy(settings: &Settings) -> Policy {
     Policy {
         workers: settings.workers,
@@ -75,6 +83,8 @@ fn policy(settings: &Settings) -> Policy {
         drain_delay: settings.drain_delay,
         graceful_timeout: settings.graceful_timeout,
         boot_timeout: settings.boot_timeout,
+        timeout: Some(settings.timeout).filter(|timeout| !timeout.is_zero()),
+        recycling: recycling(settings),
         // Any number that differs between supervisors that start together.
         seed: u64::from(std::process::id()) ^ clock::monotonic_micros().rotate_left(32),
     }

@@ -74,8 +74,15 @@ impl Jitter {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number from 0 to `most`.
+    pub(super) fn up_to(&mut self, most: u64) -> u64 {
+        let range = u128::from(most) + 1;
+        // The high half of the product is below `range`, so within `most`.
+        ((u128::from(self.next()) * range) >> 64) as u64
+    }
+
     /// Takes up to a quarter off `full`, so that slots that died together do not come back together.
-    fn shorten(&mut self, full: Duration) -> Duration {
+    pub(super) fn shorten(&mut self, full: Duration) -> Duration {
         let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         full.mul_f64(1.0 - 0.25 * share)
     }
@@ -106,6 +113,8 @@ mod tests {
         assert!(drawn.iter().all(|d| *d <= LONGEST && *d >= LONGEST.mul_f64(0.75)));
         assert!(drawn.iter().any(|d| *d < LONGEST.mul_f64(0.8)));
         assert!(drawn.iter().any(|d| *d > LONGEST.mul_f64(0.95)));
+        let numbers: std::collections::BTreeSet<_> = (0..1_000).map(|_| jitter.up_to(9)).collect();
+        assert_eq!(numbers, (0..=9).collect());
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 mod backoff;
 mod command;
+mod liveness;
 mod notice;
 mod protocol;
+mod recycle;
 mod reload;
 mod slot;
 #[cfg(test)]
@@ -13,9 +15,13 @@ mod workers;
 
 use std::time::Duration;
 
-use self::backoff::{HEALTHY, Jitter};
+use linnet::scoreboard::CAUSES;
+
+use self::backoff::Jitter;
 pub(crate) use self::notice::Notice;
-pub(crate) use self::protocol::{Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy};
+pub(crate) use self::protocol::{
+    Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
+};
 use self::slot::{Slot, Worker};
 
 /// Where the whole fleet is in its life.
@@ -75,6 +81,11 @@ pub(crate) struct Fleet {
     next_child: u64,
     jitter: Jitter,
     deaths: u64,
+    /// Workers that are gone, by cause.
+    exits: [u64; CAUSES],
+    /// When the last step was, and since when there has been no pause that this process slept through.
+    last_step: Duration,
+    awake_since: Duration,
     /// The slots that new connections were last led to.
     steered: Vec<usize>,
     published: FleetState,
@@ -103,6 +114,9 @@ impl Fleet {
             next_child: 0,
             jitter: Jitter::new(policy.seed),
             deaths: 0,
+            exits: [0; CAUSES],
+            last_step: Duration::ZERO,
+            awake_since: Duration::ZERO,
             steered: Vec::new(),
             published: FleetState::default(),
             actions: Vec::new(),
@@ -113,10 +127,14 @@ impl Fleet {
     /// Takes in one event, and returns what is to be done about it.
     pub(crate) fn step(&mut self, now: Duration, event: Event) -> Vec<Action> {
         if self.phase != Phase::Over {
+            self.notice_a_pause(now);
             self.take_in(now, event);
             self.meet_deadlines(now);
+            self.judge_liveness(now);
+            self.judge_age(now);
             self.man_slots(now);
             self.advance_roll(now);
+            self.advance_recycling(now);
             self.steer();
             self.publish();
         }
@@ -140,13 +158,18 @@ impl Fleet {
         let workers = self.slots.iter().flat_map(|s| &s.workers).filter_map(|w| w.stage.deadline());
         // A vacancy without a free seat waits for the end of a worker, which is an event of its own.
         let vacant = self.vacancies().filter(|n| self.slots[*n].free_seat(*n).is_some());
-        let respawns = vacant.chain(self.next_to_roll()).map(|number| self.slots[number].not_before);
-        let recoveries = self.slots.iter().filter(|s| s.backoff.deaths() > 0).filter_map(Slot::ready_since);
+        let respawns = vacant
+            .chain(self.next_to_roll())
+            .chain(self.next_to_recycle())
+            .map(|number| self.slots[number].not_before);
+        let recoveries = self.slots.iter().filter_map(Slot::healthy_at);
         workers
             .chain(respawns)
-            .chain(recoveries.map(|since| since + HEALTHY))
+            .chain(recoveries)
             .chain(phase)
             .chain(reload)
+            .chain(self.next_look())
+            .chain(self.next_expiry())
             .min()
     }
 
@@ -180,6 +203,17 @@ impl Fleet {
                     worker.refusal = Some(reason);
                 }
             }
+            Event::Beat(child, at) => {
+                if let Some((_, worker)) = self.worker(child) {
+                    worker.beat = worker.beat.max(at);
+                }
+            }
+            Event::Worn(child) => self.wear_out(child, "max_requests"),
+            Event::Memory(child, bytes) => {
+                if self.policy.recycling.max_rss.is_some_and(|most| bytes > most) {
+                    self.wear_out(child, "max_rss");
+                }
+            }
             Event::Exited(child, exit) => self.exited(now, child, exit),
             Event::Command(command) => self.command(now, command),
         }
@@ -209,6 +243,7 @@ impl Fleet {
             failing_slots: self.slots[..self.wanted].iter().filter(|s| s.backoff.is_failing()).count(),
             generation: self.generation,
             deaths: self.deaths,
+            exits: self.exits,
         };
         if state != self.published {
             self.published = state;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use linnet::scoreboard::Cause;
+
 use super::protocol::{Exit, Generation};
 
 /// A log line, before it is worded. `pid` is 0 where no process exists (yet).
@@ -14,9 +16,9 @@ pub(crate) enum Notice {
     /// A worker serves.
     WorkerReady { slot: usize, pid: i32, generation: Generation },
     /// A worker is gone that nobody asked to go.
-    WorkerDied { slot: usize, pid: i32, exit: Exit, reason: String, respawn_in: Duration },
+    WorkerDied { slot: usize, pid: i32, cause: Cause, exit: Exit, reason: String, respawn_in: Duration },
     /// The same in a slot that is known to fail: told at debug level.
-    WorkerDiedAgain { slot: usize, pid: i32, exit: Exit, reason: String, respawn_in: Duration },
+    WorkerDiedAgain { slot: usize, pid: i32, cause: Cause, exit: Exit, reason: String, respawn_in: Duration },
     /// From now on a slot counts as failing, and its deaths are not told one by one.
     SlotFailing { slot: usize, deaths: u32 },
     /// A slot's worker has been healthy for a minute again.
@@ -25,6 +27,10 @@ pub(crate) enum Notice {
     WorkerRetiring { slot: usize, pid: i32 },
     /// A worker has finished.
     WorkerRetired { slot: usize, pid: i32, exit: Exit },
+    /// A worker's event loop stands still.
+    WorkerStuck { slot: usize, pid: i32, silent: Duration },
+    /// A worker has served long enough, and will be replaced.
+    WorkerWorn { slot: usize, pid: i32, why: &'static str },
     /// A worker is killed because it took too long.
     WorkerKilled { slot: usize, pid: i32, why: &'static str },
     /// TERM.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use linnet::process::channel::Order;
+use linnet::scoreboard::CAUSES;
 
 use super::notice::Notice;
 
@@ -21,6 +22,8 @@ pub(crate) enum Exit {
     Status(i32),
     /// By a signal.
     Signal(&'static str),
+    /// By SIGKILL from the kernel, which was out of memory.
+    OutOfMemory,
     /// It could not be forked.
     NeverRan,
 }
@@ -30,6 +33,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
             Self::Signal(signal) => write!(f, "{signal}"),
+            Self::OutOfMemory => write!(f, "SIGKILL, out of memory"),
             Self::NeverRan => write!(f, "never ran"),
         }
     }
@@ -71,6 +75,12 @@ pub(crate) enum Event {
     Ready(ChildId),
     /// A worker says why it cannot start; its end follows.
     Refused(ChildId, String),
+    /// A worker's event loop turned at this time.
+    Beat(ChildId, Duration),
+    /// A worker has answered as many requests as it should.
+    Worn(ChildId),
+    /// A worker uses this much anonymous memory, in bytes.
+    Memory(ChildId, u64),
     /// A worker is gone, and reaped.
     Exited(ChildId, Exit),
     /// An operator asks for something.
@@ -96,6 +106,8 @@ pub(crate) struct FleetState {
     pub(crate) generation: Generation,
     /// Unwanted deaths so far.
     pub(crate) deaths: u64,
+    /// Workers that are gone, by cause.
+    pub(crate) exits: [u64; CAUSES],
 }
 
 /// What is to be done, in the order given.
@@ -119,11 +131,15 @@ pub(crate) enum Action {
         seat: usize,
         /// What it serves.
         generation: Generation,
+        /// Requests after which it should say that it is worn out, if ever.
+        max_requests: Option<u64>,
     },
     /// Let a slot's sockets listen.
     Listen(usize),
     /// Give a worker an order.
     Tell(ChildId, Order),
+    /// Say what a stuck worker is doing, then SIGABRT, on which it says where it is.
+    Abort(ChildId),
     /// SIGKILL.
     Kill(ChildId),
     /// Lead new connections to these slots alone.
@@ -154,13 +170,33 @@ pub(crate) struct Policy {
     pub(crate) graceful_timeout: Duration,
     /// How long a worker (or the loader) may take to become ready.
     pub(crate) boot_timeout: Duration,
+    /// How long a worker's event loop may stand still, if there is a bound.
+    pub(crate) timeout: Option<Duration>,
+    /// When workers are replaced for having served long.
+    pub(crate) recycling: Recycling,
     /// Where random delays come from.
     pub(crate) seed: u64,
+}
+
+/// When a worker has served long enough; `None` is never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recycling {
+    /// After so many requests…
+    pub(crate) max_requests: Option<u64>,
+    /// … and at most so many more, at random.
+    pub(crate) max_requests_jitter: u64,
+    /// After so long, or up to a quarter less, at random.
+    pub(crate) max_age: Option<Duration>,
+    /// With more than so many bytes of anonymous memory.
+    pub(crate) max_rss: Option<u64>,
 }
 
 /// A worker ends its connections itself at `graceful_timeout`, and answers what it finds then; this much later
 /// it is killed.
 pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
+
+/// After SIGABRT: how long a stuck worker may take to say where it is before it is killed.
+pub(crate) const ABORT_GRACE: Duration = Duration::from_secs(2);
 
 /// After a fast stop: how long a worker may take to exit before it is killed.
 pub(crate) const FAST_GRACE: Duration = Duration::from_secs(1);

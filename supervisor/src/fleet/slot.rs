@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use linnet::scoreboard::SEATS_PER_SLOT;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, HEALTHY};
 use super::protocol::{ChildId, Generation};
 
 /// Where a worker is in its life. Times are deadlines, on the core's clock.
@@ -14,20 +14,36 @@ pub(crate) enum Stage {
     Booting { until: Duration },
     /// Proven and serving.
     Ready { since: Duration },
+    /// Its event loop stands still; aborted, and killed at `until`.
+    Stuck { until: Duration },
     /// Asked to finish; killed at `until`.
     Retiring { until: Duration, successor: bool },
     /// Told to exit now; killed at `until`.
     Quitting { until: Duration },
-    /// Killed while booting, or when it would not go; only its end is awaited.
-    Killed { while_booting: bool },
+    /// Killed; only its end is awaited.
+    Killed(Was),
+}
+
+/// What a worker was doing when it was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Was {
+    /// It did not become ready in time.
+    Booting,
+    /// Its event loop stood still.
+    Stuck,
+    /// It would not go in time.
+    Leaving,
 }
 
 impl Stage {
     /// When this stage must be over.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match *self {
-            Self::Booting { until } | Self::Retiring { until, .. } | Self::Quitting { until } => Some(until),
-            Self::Ready { .. } | Self::Killed { .. } => None,
+            Self::Booting { until }
+            | Self::Stuck { until }
+            | Self::Retiring { until, .. }
+            | Self::Quitting { until } => Some(until),
+            Self::Ready { .. } | Self::Killed(_) => None,
         }
     }
 }
@@ -45,6 +61,12 @@ pub(crate) struct Worker {
     pub(crate) generation: Generation,
     /// Where it is in its life.
     pub(crate) stage: Stage,
+    /// When its event loop was last known to turn.
+    pub(crate) beat: Duration,
+    /// It has served long enough when this time comes.
+    pub(crate) expires: Option<Duration>,
+    /// It has served long enough.
+    pub(crate) worn: bool,
     /// What it said about why it cannot start.
     pub(crate) refusal: Option<String>,
 }
@@ -62,7 +84,7 @@ impl Worker {
 
     /// Whether a roll waits for it: its start is still to be judged, or its successor serves already.
     pub(crate) fn holds_up_a_roll(&self) -> bool {
-        self.is_booting() || self.hands_over() || self.stage == Stage::Killed { while_booting: true }
+        self.is_booting() || self.hands_over() || self.stage == Stage::Killed(Was::Booting)
     }
 
     /// Whether it has been asked to finish, because a successor is there.
@@ -82,6 +104,8 @@ pub(crate) struct Slot {
     pub(crate) drained: bool,
     /// Unwanted deaths.
     pub(crate) backoff: Backoff,
+    /// When the last of them was.
+    pub(crate) last_death: Duration,
     /// No new worker before this time.
     pub(crate) not_before: Duration,
 }
@@ -92,12 +116,14 @@ impl Slot {
         self.workers.iter().any(Worker::is_ready)
     }
 
-    /// Since when a worker has been serving it.
-    pub(crate) fn ready_since(&self) -> Option<Duration> {
-        self.workers.iter().find_map(|worker| match worker.stage {
+    /// When it will have been healthy for a while, if it goes on so. A worker that serves says nothing of one that is to
+    /// replace it and keeps dying, so deaths count as well.
+    pub(crate) fn healthy_at(&self) -> Option<Duration> {
+        let since = self.workers.iter().find_map(|worker| match worker.stage {
             Stage::Ready { since } => Some(since),
             _ => None,
-        })
+        })?;
+        (self.backoff.deaths() > 0).then(|| since.max(self.last_death) + HEALTHY)
     }
 
     /// Whether a worker serves this slot or is about to.

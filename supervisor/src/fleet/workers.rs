@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use linnet::process::channel::Order;
+use linnet::scoreboard::Cause;
 
-use super::backoff::HEALTHY;
 use super::protocol::{FAST_GRACE, KILL_GRACE};
-use super::slot::{Stage, Worker};
+use super::slot::{Stage, Was, Worker};
 use super::{Action, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
 
 impl Fleet {
@@ -21,16 +21,31 @@ impl Fleet {
             _ => now + self.policy.boot_timeout,
         };
         let stage = Stage::Booting { until };
-        slot.workers.push(Worker { id, pid: 0, seat, generation, stage, refusal: None });
-        self.actions.push(Action::Fork { child: id, slot: number, seat, generation });
+        let (expires, worn) = (None, false);
+        slot.workers.push(Worker {
+            id,
+            pid: 0,
+            seat,
+            generation,
+            stage,
+            beat: now,
+            expires,
+            worn,
+            refusal: None,
+        });
+        let max_requests = self.draw_max_requests();
+        self.actions.push(Action::Fork { child: id, slot: number, seat, generation, max_requests });
     }
 
     pub(super) fn ready(&mut self, now: Duration, child: ChildId) {
+        let expires = self.draw_age().map(|age| now + age);
         let Some((number, worker)) = self.worker(child) else { return };
         if !worker.is_booting() {
             return;
         }
         worker.stage = Stage::Ready { since: now };
+        worker.beat = now;
+        worker.expires = expires;
         let (pid, generation) = (worker.pid, worker.generation);
         if !std::mem::replace(&mut self.slots[number].listening, true) {
             self.actions.push(Action::Listen(number));
@@ -73,7 +88,7 @@ impl Fleet {
     /// Tells a worker to exit now.
     pub(super) fn quit(&mut self, now: Duration, child: ChildId) {
         let Some((_, worker)) = self.worker(child) else { return };
-        if !matches!(worker.stage, Stage::Killed { .. } | Stage::Quitting { .. }) {
+        if !matches!(worker.stage, Stage::Killed(_) | Stage::Quitting { .. }) {
             worker.stage = Stage::Quitting { until: now + FAST_GRACE };
             self.actions.push(Action::Tell(child, Order::Quit));
         }
@@ -82,6 +97,7 @@ impl Fleet {
     pub(super) fn exited(&mut self, now: Duration, child: ChildId, exit: Exit) {
         let Some((slot, mut worker)) = self.remove(child) else { return };
         let pid = worker.pid;
+        self.exits[cause(&worker, exit) as usize] += 1;
         match worker.stage {
             Stage::Retiring { successor, .. } => {
                 let done = exit == Exit::Status(0);
@@ -92,11 +108,14 @@ impl Fleet {
                     self.died(now, slot, &worker, exit, "while it retired".to_owned());
                 }
             }
-            Stage::Quitting { .. } | Stage::Killed { while_booting: false } => {
+            Stage::Quitting { .. } | Stage::Killed(Was::Leaving) => {
                 self.log(Notice::WorkerRetired { slot, pid, exit });
                 self.slots[slot].drained = true;
             }
-            Stage::Killed { while_booting: true } => {
+            Stage::Stuck { .. } | Stage::Killed(Was::Stuck) => {
+                self.died(now, slot, &worker, exit, "its event loop stood still".to_owned());
+            }
+            Stage::Killed(Was::Booting) => {
                 let reason = format!("not ready within {:?}", self.policy.boot_timeout);
                 self.died(now, slot, &worker, exit, reason);
             }
@@ -125,14 +144,15 @@ impl Fleet {
         let was_failing = slot.backoff.is_failing();
         let respawn_in = slot.backoff.died(served, &mut self.jitter);
         slot.not_before = now + respawn_in;
+        slot.last_death = now;
         // The drain does not wait for a slot whose workers keep dying.
         slot.drained |= matches!(self.phase, Phase::Draining { .. }) && !respawn_in.is_zero();
         let (deaths, fails) = (slot.backoff.deaths(), slot.backoff.is_failing());
-        let pid = worker.pid;
+        let (pid, cause) = (worker.pid, cause(worker, exit));
         self.log(if was_failing && fails {
-            Notice::WorkerDiedAgain { slot: number, pid, exit, reason: reason.clone(), respawn_in }
+            Notice::WorkerDiedAgain { slot: number, pid, cause, exit, reason: reason.clone(), respawn_in }
         } else {
-            Notice::WorkerDied { slot: number, pid, exit, reason: reason.clone(), respawn_in }
+            Notice::WorkerDied { slot: number, pid, cause, exit, reason: reason.clone(), respawn_in }
         });
         if fails && !was_failing {
             self.log(Notice::SlotFailing { slot: number, deaths });
@@ -179,7 +199,7 @@ impl Fleet {
             self.actions.push(Action::StopLoader);
         }
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if slot.backoff.deaths() > 0 && slot.ready_since().is_some_and(|since| since + HEALTHY <= now) {
+            if slot.healthy_at().is_some_and(|at| at <= now) {
                 if slot.backoff.is_failing() {
                     self.notices.push(Notice::SlotRecovered { slot: number });
                 }
@@ -187,17 +207,34 @@ impl Fleet {
             }
             for worker in &mut slot.workers {
                 if worker.stage.deadline().is_some_and(|until| until <= now) {
-                    let while_booting = worker.is_booting();
-                    let why = match worker.stage {
-                        Stage::Booting { .. } => "not ready within boot_timeout",
-                        Stage::Retiring { .. } => "not done within graceful_timeout",
-                        _ => "did not exit when told to",
+                    let (was, why) = match worker.stage {
+                        Stage::Booting { .. } => (Was::Booting, "not ready within boot_timeout"),
+                        Stage::Stuck { .. } => (Was::Stuck, "stuck, and did not abort"),
+                        Stage::Retiring { .. } => (Was::Leaving, "not done within graceful_timeout"),
+                        _ => (Was::Leaving, "did not exit when told to"),
                     };
-                    worker.stage = Stage::Killed { while_booting };
+                    worker.stage = Stage::Killed(was);
                     self.actions.push(Action::Kill(worker.id));
                     self.notices.push(Notice::WorkerKilled { slot: number, pid: worker.pid, why });
                 }
             }
         }
+    }
+}
+
+/// Why `worker`, which ended with `exit`, is gone.
+fn cause(worker: &Worker, exit: Exit) -> Cause {
+    let by_itself = match exit {
+        Exit::OutOfMemory => Cause::OutOfMemory,
+        Exit::Signal(_) => Cause::Signal,
+        Exit::Status(_) | Exit::NeverRan => Cause::Exited,
+    };
+    match worker.stage {
+        Stage::Stuck { .. } | Stage::Killed(Was::Stuck) => Cause::Timeout,
+        Stage::Booting { .. } | Stage::Killed(Was::Booting) if exit != Exit::OutOfMemory => Cause::BootFailed,
+        Stage::Retiring { successor: true, .. } if worker.worn && exit == Exit::Status(0) => Cause::Recycled,
+        Stage::Retiring { .. } if exit == Exit::Status(0) => Cause::Asked,
+        Stage::Quitting { .. } | Stage::Killed(Was::Leaving) => Cause::Asked,
+        _ => by_itself,
     }
 }

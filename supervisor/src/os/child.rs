@@ -98,7 +98,12 @@ impl Child {
 
     /// Kills the process. One that has ended already is left alone.
     pub(crate) fn kill(&self) {
-        let (fd, signal) = (self.pidfd.as_raw_fd(), Signal::SIGKILL as libc::c_int);
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Sends the process a signal. One that has ended already is left alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let (fd, signal) = (self.pidfd.as_raw_fd(), signal as libc::c_int);
         // SAFETY: a system call with integers and a null pointer, which it allows (no extra signal data).
         let _ = unsafe {
             libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0)

@@ -1,6 +1,8 @@
 //! The one door to the operating system. Decides nothing.
 
 pub(crate) mod child;
+pub(crate) mod oom;
+pub(crate) mod proc;
 pub(crate) mod signals;
 pub(crate) mod timer;
 pub(crate) mod wait;

@@ -6,8 +6,9 @@ mod world;
 use std::collections::BTreeSet;
 
 use linnet::process::channel::Order;
+use linnet::scoreboard::Cause;
 
-use self::world::{MAX_WORKERS, SECOND, WORKERS, World};
+use self::world::{Fake, MAX_WORKERS, SECOND, WORKERS, World};
 use super::{Command, Event, Exit, Notice};
 
 #[test]
@@ -191,4 +192,125 @@ fn scaling_stays_within_the_slots_and_steers_before_it_retires() {
     world.settle();
     assert_eq!((world.state.ready_workers, world.children.len()), (1, 1));
     assert_eq!(world.said(|n| matches!(n, Notice::ScaleRefused { .. })), 7 + 6);
+}
+
+#[test]
+fn a_stuck_worker_is_steered_around_aborted_killed_and_replaced() {
+    let mut world = World::serving();
+    let stuck = world.in_slot(1);
+    world.children.get_mut(&stuck).unwrap().hangs = true;
+    world.pass(29 * SECOND);
+    assert!(!world.children[&stuck].aborted);
+    world.pass(2 * SECOND);
+    assert!(world.children[&stuck].aborted && !world.children[&stuck].killed);
+    assert_eq!(world.fleet.steered, [0, 2]);
+    assert_eq!(world.children.len(), WORKERS + 1, "its successor boots");
+    let successor = *world.children.iter().find(|(_, c)| !c.ready).unwrap().0;
+    world.become_ready(successor);
+    assert_eq!(world.fleet.steered, [0, 1, 2]);
+    world.pass(3 * SECOND);
+    assert!(world.children[&stuck].killed);
+    world.settle();
+    assert_eq!((world.children.len(), world.state.exits[Cause::Timeout as usize]), (WORKERS, 1));
+}
+
+#[test]
+fn a_suspension_of_the_supervisor_is_no_proof_against_workers() {
+    let mut world = World::serving();
+    world.suspend(600 * SECOND);
+    world.pass(29 * SECOND);
+    assert!(world.children.values().all(|c| !c.aborted));
+    // One that hangs since before it is found out all the same, later.
+    let stuck = world.in_slot(0);
+    world.children.get_mut(&stuck).unwrap().hangs = true;
+    world.pass(10 * SECOND);
+    world.suspend(60 * SECOND);
+    world.pass(29 * SECOND);
+    assert!(!world.children[&stuck].aborted);
+    world.pass(2 * SECOND);
+    assert!(world.children[&stuck].aborted);
+}
+
+#[test]
+fn ends_are_counted_by_cause() {
+    let mut world = World::serving();
+    let count = |world: &World, cause: Cause| world.state.exits[cause as usize];
+    for (exit, cause) in [
+        (Exit::Signal("SIGSEGV"), Cause::Signal),
+        (Exit::OutOfMemory, Cause::OutOfMemory),
+        (Exit::Status(101), Cause::Exited),
+    ] {
+        world.end(world.in_slot(0), exit);
+        world.pass(SECOND);
+        world.settle();
+        assert_eq!(count(&world, cause), 1, "{exit}");
+    }
+    world.end(world.in_slot(0), Exit::Status(101));
+    world.pass(SECOND);
+    let booting = *world.children.iter().find(|(_, c)| !c.ready).unwrap().0;
+    world.end(booting, Exit::Status(3));
+    assert_eq!(count(&world, Cause::BootFailed), 1);
+    world.pass(SECOND);
+    world.settle();
+    world.tell(Event::Command(Command::ScaleDown));
+    world.settle();
+    assert_eq!(count(&world, Cause::Asked), 1);
+    assert_eq!(world.state.exits.iter().sum::<u64>(), 6);
+}
+
+#[test]
+fn worn_workers_are_replaced_one_at_a_time_with_the_successor_ready_first() {
+    let mut world = World::serving();
+    let before: Vec<_> = world.children.keys().copied().collect();
+    world.tell(Event::Worn(before[0]));
+    world.tell(Event::Memory(before[1], 1 << 31));
+    world.tell(Event::Memory(before[2], 1 << 20));
+    let mut most = 0;
+    for _ in 0..100 {
+        assert!(world.state.ready_workers >= WORKERS);
+        most = most.max(world.children.len());
+        let hands_over = |c: &Fake| c.orders.contains(&Order::HandOver);
+        let Some((&child, fake)) = world.children.iter().find(|(_, c)| !c.ready || hands_over(c)) else {
+            break;
+        };
+        if fake.ready {
+            world.end(child, Exit::Status(0));
+        } else {
+            world.become_ready(child);
+        }
+    }
+    assert_eq!((most, world.children.len()), (WORKERS + 1, WORKERS));
+    assert!(world.children.contains_key(&before[2]), "it was not worn");
+    assert_eq!(world.state.exits[Cause::Recycled as usize], 2);
+    assert_eq!(world.state.deaths, 0);
+}
+
+#[test]
+fn age_wears_out_at_different_times() {
+    let mut world = World::serving();
+    let mut replaced = BTreeSet::new();
+    for _ in 0..2_600 {
+        world.pass(4 * SECOND);
+        if world.children.len() > WORKERS {
+            replaced.insert(world.now);
+        }
+        world.settle();
+    }
+    assert!(replaced.len() >= WORKERS, "{replaced:?}");
+    assert!(world.state.exits[Cause::Recycled as usize] >= WORKERS as u64);
+    assert_eq!(world.state.deaths, 0);
+}
+
+#[test]
+fn a_successor_that_fails_leaves_the_worn_worker_serving() {
+    let mut world = World::serving();
+    let worn = world.in_slot(0);
+    world.tell(Event::Worn(worn));
+    for _ in 0..5 {
+        world.pass(29 * SECOND);
+        let booting = *world.children.iter().find(|(_, c)| !c.ready).expect("another try").0;
+        world.end(booting, Exit::Status(3));
+        assert!(world.children.contains_key(&worn) && world.state.ready_workers == WORKERS);
+    }
+    assert_eq!(world.said(|n| matches!(n, Notice::SlotFailing { .. })), 1);
 }

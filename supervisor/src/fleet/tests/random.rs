@@ -17,7 +17,11 @@ enum Move {
     Die(usize),
     Obey(usize),
     Command(Command),
+    Hang(usize),
+    Wear(usize),
+    Grow(usize),
     Pass(u64),
+    Suspend(u64),
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -38,7 +42,11 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..12_usize).prop_map(Move::Die),
         6 => (0..12_usize).prop_map(Move::Obey),
         2 => command.prop_map(Move::Command),
+        1 => (0..12_usize).prop_map(Move::Hang),
+        1 => (0..12_usize).prop_map(Move::Wear),
+        1 => (0..12_usize).prop_map(Move::Grow),
         3 => (0..40_000_u64).prop_map(Move::Pass),
+        1 => (0..90_000_u64).prop_map(Move::Suspend),
     ];
     proptest::collection::vec(one, 1..150)
 }
@@ -52,6 +60,22 @@ fn play(world: &mut World, step: &Move) {
         Move::Load(good) => world.finish_loading(good),
         Move::Command(command) => world.tell(Event::Command(command)),
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
+        Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
+        Move::Wear(n) => {
+            if let Some(child) = nth(world, n) {
+                world.tell(Event::Worn(child));
+            }
+        }
+        Move::Grow(n) => {
+            if let Some(child) = nth(world, n) {
+                world.tell(Event::Memory(child, (n as u64) << 28));
+            }
+        }
+        Move::Hang(n) => {
+            if let Some(child) = nth(world, n) {
+                world.children.get_mut(&child).unwrap().hangs = true;
+            }
+        }
         Move::Ready(n) => {
             if let Some(child) = nth(world, n) {
                 world.become_ready(child);
@@ -99,6 +123,8 @@ proptest! {
                     world.pass(31 * SECOND);
                 }
             }
+            // What a last recycling has begun.
+            world.settle();
             prop_assert_eq!(world.state.ready_workers, world.fleet.wanted);
             prop_assert_eq!(world.children.len(), world.fleet.wanted);
             prop_assert_eq!(world.fleet.reload, None);

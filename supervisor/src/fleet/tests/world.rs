@@ -7,7 +7,7 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
-use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy};
+use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling};
 
 pub(super) const WORKERS: usize = 3;
 pub(super) const MAX_WORKERS: usize = 6;
@@ -20,12 +20,20 @@ pub(super) fn policy() -> Policy {
         drain_delay: 5 * SECOND,
         graceful_timeout: 20 * SECOND,
         boot_timeout: 30 * SECOND,
+        timeout: Some(30 * SECOND),
+        recycling: Recycling {
+            max_requests: Some(1_000),
+            max_requests_jitter: 100,
+            max_age: Some(10_000 * SECOND),
+            max_rss: Some(1 << 30),
+        },
         seed: 42,
     }
 }
 
 /// What the fake system knows of one child.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Fake {
     pub(super) slot: usize,
     pub(super) seat: usize,
@@ -34,6 +42,9 @@ pub(super) struct Fake {
     pub(super) served: bool,
     pub(super) orders: Vec<Order>,
     pub(super) killed: bool,
+    /// Its event loop stands still.
+    pub(super) hangs: bool,
+    pub(super) aborted: bool,
 }
 
 /// The fake system, with the core that runs in it.
@@ -47,6 +58,8 @@ pub(super) struct World {
     pub(super) state: FleetState,
     pub(super) notices: Vec<Notice>,
     pub(super) exit: Option<bool>,
+    /// When the children last showed that they turn.
+    beaten: Duration,
     /// When which slot got a worker.
     pub(super) forked_at: Vec<(Duration, usize)>,
 }
@@ -63,6 +76,7 @@ impl World {
             state: FleetState::default(),
             notices: Vec::new(),
             exit: None,
+            beaten: Duration::ZERO,
             forked_at: Vec::new(),
         };
         world.tell(Event::Start);
@@ -102,7 +116,8 @@ impl World {
                 assert!(self.images.remove(&generation), "discarded twice");
             }
             Action::Bind => return Some(Event::Bound(vec!["http://127.0.0.1:1".into()])),
-            Action::Fork { child, slot, seat, generation } => {
+            Action::Fork { child, slot, seat, generation, max_requests } => {
+                assert!(max_requests.is_some_and(|most| (1_000..=1_100).contains(&most)));
                 assert!(slot < self.fleet.wanted && seat / 2 == slot);
                 assert!(self.images.contains(&generation), "no image {generation}");
                 assert!(self.children.values().all(|c| c.seat != seat), "two in a seat");
@@ -115,6 +130,8 @@ impl World {
                     served: false,
                     orders: Vec::new(),
                     killed: false,
+                    hangs: false,
+                    aborted: false,
                 };
                 assert!(self.children.insert(child, fake).is_none(), "a child's name used twice");
                 return Some(Event::Forked(child, 100 + i32::try_from(child.0).unwrap()));
@@ -131,6 +148,11 @@ impl World {
                 }
                 fake.orders.push(order);
             }
+            Action::Abort(child) => {
+                let fake = self.children.get_mut(&child).expect("an abort of a child that is gone");
+                assert!(fake.hangs, "aborted although it beats");
+                assert!(!std::mem::replace(&mut fake.aborted, true), "aborted twice");
+            }
             Action::Kill(child) => {
                 let fake = self.children.get_mut(&child).expect("a kill of a child that is gone");
                 assert!(!std::mem::replace(&mut fake.killed, true), "killed twice");
@@ -139,7 +161,7 @@ impl World {
                 assert!(!slots.is_empty() && slots.iter().all(|s| self.listening.contains(s)));
                 for slot in slots {
                     assert!(
-                        self.children.values().any(|c| c.slot == slot && c.ready),
+                        self.children.values().any(|c| c.slot == slot && c.ready && !c.aborted),
                         "steered to a slot without a worker"
                     );
                 }
@@ -205,15 +227,15 @@ impl World {
     /// Lets everybody do what they have been told, until nothing moves without time passing.
     pub(super) fn settle(&mut self) {
         for _ in 0..1_000 {
-            let Some((&child, fake)) = self
-                .children
-                .iter()
-                .find(|(_, c)| !c.ready || c.killed || c.orders.iter().any(|o| *o != Order::Serve))
-            else {
+            let Some((&child, fake)) = self.children.iter().find(|(_, c)| {
+                !c.ready || c.killed || c.aborted || c.orders.iter().any(|o| *o != Order::Serve)
+            }) else {
                 return self.tell(Event::Tick);
             };
             if fake.killed {
                 self.end(child, Exit::Signal("SIGKILL"));
+            } else if fake.aborted {
+                self.end(child, Exit::Signal("SIGABRT"));
             } else if fake.orders.iter().any(|o| *o != Order::Serve) {
                 self.end(child, Exit::Status(0));
             } else {
@@ -229,11 +251,34 @@ impl World {
         let mut wakes = 0;
         while let Some(deadline) = self.fleet.next_deadline().filter(|d| *d <= end && self.exit.is_none()) {
             self.now = self.now.max(deadline);
+            self.beat();
             self.tell(Event::Tick);
             wakes += 1;
             assert!(wakes < 10_000, "the core spins at {deadline:?}");
         }
         self.now = end;
+        self.beat();
+        self.tell(Event::Tick);
+    }
+
+    /// Lets the event loops of all that do not hang turn, now and then.
+    fn beat(&mut self) {
+        if self.now < self.beaten + 10 * SECOND {
+            return;
+        }
+        self.beaten = self.now;
+        let beats = |c: &Fake| c.ready && !c.hangs && !c.killed;
+        let alive: Vec<_> = self.children.iter().filter(|(_, c)| beats(c)).map(|(id, _)| *id).collect();
+        for child in alive {
+            if self.children.contains_key(&child) {
+                self.tell(Event::Beat(child, self.now));
+            }
+        }
+    }
+
+    /// The supervisor and all workers sleep, then the supervisor wakes first.
+    pub(super) fn suspend(&mut self, time: Duration) {
+        self.now += time;
         self.tell(Event::Tick);
     }
 

@@ -1,0 +1,53 @@
+//! What the kernel tells about a process (`proc(5)`).
+
+use std::fs;
+
+/// Where a process is, as seen from outside; a part that the kernel does not tell is empty.
+pub(crate) struct Snapshot {
+    /// One letter: `R` running, `S` sleeping, `D` waiting for a device, `T` stopped.
+    pub(crate) state: String,
+    /// The kernel function that it waits in.
+    pub(crate) kernel_function: String,
+    /// The number of the system call that it is in, its arguments, stack pointer and program counter; or `running`.
+    pub(crate) system_call: String,
+}
+
+impl Snapshot {
+    /// Looks at process `pid`.
+    pub(crate) fn take(pid: i32) -> Self {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let stat = read("stat");
+        // The name, in parentheses before the state, may hold anything.
+        let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
+        Self {
+            state: state.unwrap_or_default().to_owned(),
+            kernel_function: read("wchan").trim().to_owned(),
+            system_call: read("syscall").trim().to_owned(),
+        }
+    }
+}
+
+/// Bytes of memory that process `pid` shares with nobody's file: `RssAnon`, without the model image.
+pub(crate) fn anonymous_memory(pid: i32) -> Option<u64> {
+    parse_anonymous(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn parse_anonymous(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anonymous_memory_is_read_in_bytes() {
+        assert_eq!(
+            parse_anonymous("VmRSS:\t    1 kB\nRssAnon:\t    1652 kB\nRssFile: 2 kB\n"),
+            Some(1_691_648)
+        );
+        assert_eq!(parse_anonymous("Name: x\n"), None);
+        assert!(anonymous_memory(std::process::id().cast_signed()).is_some_and(|bytes| bytes > 0));
+    }
+}
