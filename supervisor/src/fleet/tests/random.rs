@@ -5,8 +5,8 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 use proptest::prelude::*;
 
-use super::world::{Fake, SECOND, World};
-use crate::fleet::{Command, Event, Exit, Phase};
+use super::world::{Fake, MAX_WORKERS, SECOND, World, policy};
+use crate::fleet::{Command, Event, Exit, Phase, Policy};
 
 /// One random move of the world around the core.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ enum Move {
     Die(usize),
     Obey(usize),
     Command(Command),
+    Settings(Option<usize>),
     Pass(u64),
 }
 
@@ -38,6 +39,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => (0..12_usize).prop_map(Move::Die),
         6 => (0..12_usize).prop_map(Move::Obey),
         2 => command.prop_map(Move::Command),
+        1 => proptest::option::weighted(0.8, 1..=MAX_WORKERS).prop_map(Move::Settings),
         3 => (0..40_000_u64).prop_map(Move::Pass),
     ];
     proptest::collection::vec(one, 1..150)
@@ -51,6 +53,10 @@ fn play(world: &mut World, step: &Move) {
     match *step {
         Move::Load(good) => world.finish_loading(good),
         Move::Command(command) => world.tell(Event::Command(command)),
+        Move::Settings(workers) => {
+            world.settings =
+                workers.map(|workers| Policy { workers, ..policy() }).ok_or_else(|| "bad".to_owned());
+        }
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Move::Ready(n) => {
             if let Some(child) = nth(world, n) {
