@@ -1,18 +1,34 @@
 //! The log: plain lines on standard error, one per event.
 
-use tracing::Level;
+use std::sync::OnceLock;
+
+use linnet::config::LogLevel;
+use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::fleet::Notice;
 
+/// Where the level of this process's log is kept.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Starts logging. Workers inherit it.
-pub(crate) fn start(level: Level) {
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(false)
-        .with_writer(std::io::stderr)
-        .init();
+pub(crate) fn start(level: LogLevel) {
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level.tracing()));
+    let lines = fmt::layer().with_target(false).with_ansi(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    // Only a second start could find it set.
+    let _ = LEVEL.set(handle);
+}
+
+/// Logs from now on what `level` asks for, in this process.
+pub(crate) fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // Fails only once the log itself is gone.
+        let _ = handle.reload(LevelFilter::from_level(level.tracing()));
+    }
 }
 
 /// Words one notice.

@@ -8,6 +8,7 @@ mod log;
 mod os;
 mod perform;
 mod predict;
+mod settings;
 mod sockets;
 mod supervise;
 
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command, SettingsArgs};
 use mimalloc::MiMalloc;
+use settings::SettingsBook;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
 
 /// `linnet serve`: settings, then the working directory, then the log, then the fleet until it is told to stop.
 fn serve(args: SettingsArgs) -> ExitCode {
-    let settings = match args.loader().load().and_then(|e| e.enter_directory().map(|()| e.settings)) {
+    let loader = args.loader();
+    let settings = match loader.load().and_then(|e| e.enter_directory().map(|()| e.settings)) {
         Ok(settings) => settings,
         Err(problems) => {
             // A closed standard error must not hide the status.
@@ -42,8 +45,8 @@ fn serve(args: SettingsArgs) -> ExitCode {
             return ExitCode::from(check::BAD_SETTINGS);
         }
     };
-    log::start(settings.loglevel.tracing());
-    match supervise::run(settings) {
+    log::start(settings.loglevel);
+    match supervise::run(SettingsBook::new(loader, settings)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(EXIT_FAILED),
         Err(error) => {

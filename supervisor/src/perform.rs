@@ -7,7 +7,6 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use linnet::config::Settings;
 use linnet::process::channel::{FAILED, MAX_REASON, Order, READY, WORN};
 use linnet::process::clock;
 use linnet::process::shared_memory::map_scoreboard;
@@ -22,6 +21,7 @@ use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
 use crate::os::oom::OomKills;
 use crate::os::proc::{Snapshot, anonymous_memory};
+use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
 
 /// How often a worker's memory is looked at.
@@ -42,7 +42,7 @@ struct Running {
 
 /// The things that actions act on.
 pub(crate) struct Performer {
-    settings: Settings,
+    settings: SettingsBook,
     scoreboard: Scoreboard,
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
@@ -58,8 +58,8 @@ pub(crate) struct Performer {
 
 impl Performer {
     /// A performer with nothing but a scoreboard.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
-        let scoreboard = map_scoreboard(settings.max_workers * SEATS_PER_SLOT)?;
+    pub(crate) fn new(settings: SettingsBook) -> io::Result<Self> {
+        let scoreboard = map_scoreboard(settings.running().max_workers * SEATS_PER_SLOT)?;
         Ok(Self {
             settings,
             scoreboard,
@@ -77,6 +77,14 @@ impl Performer {
     /// Performs one action.
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
+            Action::ReadSettings(generation) => {
+                let outcome = self.settings.read(generation);
+                self.events.push_back(Event::SettingsRead(generation, outcome));
+            }
+            Action::Adopt(generation) => {
+                self.settings.adopt(generation);
+                log::set_level(self.settings.running().loglevel);
+            }
             Action::Load(generation) => self.load(generation),
             Action::StopLoader => self.loader.iter().for_each(Loader::kill),
             Action::Discard(generation) => drop(self.images.remove(&generation)),
@@ -132,7 +140,7 @@ impl Performer {
         for running in &mut self.running {
             running.listen_to(&mut self.events);
             running.feel(self.scoreboard, &mut self.events);
-            if self.settings.max_rss > 0 {
+            if self.settings.running().max_rss > 0 {
                 running.weigh(&mut self.events);
             }
         }
@@ -172,7 +180,7 @@ impl Performer {
     }
 
     fn load(&mut self, generation: Generation) {
-        match Loader::start(generation, &self.settings.model) {
+        match Loader::start(generation, &self.settings.of(generation).model) {
             Ok(loader) => self.loader = Some(loader),
             Err(error) => {
                 let reason = format!("cannot start the model loader: {error}");
@@ -182,8 +190,8 @@ impl Performer {
     }
 
     fn bind(&mut self) {
-        let Settings { bind, max_workers, backlog, .. } = &self.settings;
-        self.events.push_back(match Sockets::bind(bind, *max_workers, *backlog) {
+        let settings = self.settings.running();
+        self.events.push_back(match Sockets::bind(&settings.bind, settings.max_workers, settings.backlog) {
             Ok(sockets) => {
                 let addresses = sockets.addresses();
                 self.sockets = Some(sockets);
@@ -229,14 +237,18 @@ impl Performer {
         self.scoreboard.seats()[seat].occupy(generation);
         let worker = Worker {
             slot_number: slot,
-            settings: self.settings.clone(),
+            settings: self.settings.of(generation).clone(),
             image,
             sockets,
             max_requests,
             slot: self.scoreboard.handle(seat),
             channel: theirs,
         };
-        let child = child::spawn(&keep, || worker::run(worker))?;
+        let child = child::spawn(&keep, || {
+            // The first worker of a generation is forked before its settings count here.
+            log::set_level(worker.settings.loglevel);
+            worker::run(worker)
+        })?;
         let pid = child.pid();
         self.running.push(Running {
             id,

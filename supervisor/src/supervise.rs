@@ -3,24 +3,24 @@
 use std::io;
 use std::os::fd::AsFd as _;
 
-use linnet::config::Settings;
 use linnet::process::clock;
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Command, Event, Fleet, Policy, Recycling};
+use crate::fleet::{Command, Event, Fleet};
 use crate::os::signals::Signals;
 use crate::os::timer::Timer;
 use crate::os::wait::any_readable;
 use crate::perform::Performer;
+use crate::settings::SettingsBook;
 
 /// Runs the fleet until it is over.
 ///
 /// # Errors
 /// If the supervisor itself lacks what it needs: descriptors or shared memory.
-pub(crate) fn run(settings: Settings) -> io::Result<bool> {
+pub(crate) fn run(settings: SettingsBook) -> io::Result<bool> {
     let signals = Signals::take()?;
     let mut timer = Timer::new()?;
-    let mut fleet = Fleet::new(policy(&settings));
+    let mut fleet = Fleet::new(settings.policy());
     let mut performer = Performer::new(settings)?;
     handle(&mut fleet, &mut performer, Event::Start);
     loop {
@@ -65,27 +65,4 @@ fn command(signal: Signal) -> Option<Command> {
         // SIGCHLD only ends the wait; SIGUSR1 and SIGUSR2 have no meaning yet.
         _ => return None,
     })
-}
-
-fn recycling(settings: &Settings) -> Recycling {
-    Recycling {
-        max_requests: Some(settings.max_requests).filter(|most| *most > 0),
-        max_requests_jitter: settings.max_requests_jitter,
-        max_age: Some(settings.max_age).filter(|most| !most.is_zero()),
-        max_rss: Some(settings.max_rss).filter(|most| *most > 0),
-    }
-}
-
-fn policy(settings: &Settings) -> Policy {
-    Policy {
-        workers: settings.workers,
-        max_workers: settings.max_workers,
-        drain_delay: settings.drain_delay,
-        graceful_timeout: settings.graceful_timeout,
-        boot_timeout: settings.boot_timeout,
-        timeout: Some(settings.timeout).filter(|timeout| !timeout.is_zero()),
-        recycling: recycling(settings),
-        // Any number that differs between supervisors that start together.
-        seed: u64::from(std::process::id()) ^ clock::monotonic_micros().rotate_left(32),
-    }
 }

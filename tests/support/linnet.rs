@@ -25,7 +25,7 @@ struct Log {
 pub(crate) struct Linnet {
     child: Child,
     log: Arc<Log>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// How to start one.
@@ -71,6 +71,16 @@ impl Start {
         self
     }
 
+    /// Writes settings to `linnet.toml` in the test's own folder, and starts with that file. They count less than
+    /// what [`Self::set`] sets, so `workers` and `model` are no longer set there.
+    pub(crate) fn settings_file(mut self, toml: &str) -> Self {
+        let path = self.path("linnet.toml");
+        let model = format!("model = '{}'\n", self.model().display());
+        fs::write(&path, model + toml).unwrap();
+        self.command.env_remove("LINNET_WORKERS").env_remove("LINNET_MODEL").arg("-c").arg(path);
+        self
+    }
+
     /// A path in the test's own folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -89,7 +99,7 @@ impl Start {
             writer.lines.lock().unwrap().1 = true;
             writer.news.notify_all();
         });
-        Linnet { child, log, _folder: self.folder }
+        Linnet { child, log, folder: self.folder }
     }
 
     /// Starts it, and waits until all workers serve.
@@ -132,6 +142,11 @@ impl Linnet {
     /// How often a line with `what` has been logged.
     pub(crate) fn logged(&self, what: &str) -> usize {
         self.log().iter().filter(|line| line.contains(what)).count()
+    }
+
+    /// A path in the test's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Where it listens.

@@ -15,7 +15,7 @@ impl Fleet {
             }
             // Asked for; or TERM for the second time, or before anybody was served.
             (Command::StopFast | Command::Stop, _) => self.stop_fast(now),
-            (Command::Reload, Phase::Serving) if self.succeeded => self.begin_reload(now),
+            (Command::Reload, Phase::Serving) if self.succeeded => self.begin_reload(),
             (Command::ScaleUp, Phase::Serving) => self.scale(now, self.wanted + 1),
             (Command::ScaleDown, Phase::Serving) => self.scale(now, self.wanted.saturating_sub(1)),
             (Command::Reload | Command::ScaleUp | Command::ScaleDown, _) => {}

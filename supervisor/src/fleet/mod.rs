@@ -46,10 +46,12 @@ enum Phase {
 /// A reload under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reload {
+    /// The settings are being read.
+    Reading { generation: Generation },
     /// The loader works; killed at `until`.
-    Loading { generation: Generation, until: Duration },
+    Loading { generation: Generation, policy: Policy, until: Duration },
     /// Workers are replaced one by one.
-    Rolling { generation: Generation },
+    Rolling { generation: Generation, policy: Policy },
 }
 
 /// The state of the fleet.
@@ -179,6 +181,7 @@ impl Fleet {
                 self.phase = Phase::Loading { until: now + self.policy.boot_timeout };
                 self.load(self.generation);
             }
+            Event::SettingsRead(generation, outcome) => self.settings_read(now, generation, outcome),
             Event::Loaded(generation) => self.loaded(generation),
             Event::LoadFailed(generation, reason) => self.load_failed(now, generation, reason),
             Event::Bound(addresses) if self.phase == Phase::Binding => {

@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Stop,
     /// INT, QUIT: stop now.
     StopFast,
-    /// HUP: load the model again and roll the workers.
+    /// HUP: read the settings and load the model again, and roll the workers.
     Reload,
     /// TTIN: one worker more.
     ScaleUp,
@@ -59,6 +59,8 @@ pub(crate) enum Command {
 pub(crate) enum Event {
     /// The settings are checked: begin.
     Start,
+    /// The settings were read again for this generation: what they mean, or why they cannot be applied.
+    SettingsRead(Generation, Result<Policy, String>),
     /// The loader has left a sealed image.
     Loaded(Generation),
     /// The loader is gone without one.
@@ -113,6 +115,10 @@ pub(crate) struct FleetState {
 /// What is to be done, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Read the settings again; they go with this generation.
+    ReadSettings(Generation),
+    /// Run under this generation's settings from now on: one of its workers has proven itself.
+    Adopt(Generation),
     /// Start a loader that makes this generation's image.
     Load(Generation),
     /// End the loader.
@@ -158,7 +164,7 @@ pub(crate) enum Action {
 }
 
 /// What the core goes by: settings, and the bounds that are not settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// Workers at the start.
     pub(crate) workers: usize,
@@ -179,7 +185,8 @@ pub(crate) struct Policy {
 }
 
 /// When a worker has served long enough; `None` is never.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "they are the settings' names")]
 pub(crate) struct Recycling {
     /// After so many requests…
     pub(crate) max_requests: Option<u64>,

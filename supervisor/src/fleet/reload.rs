@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::slot::Worker;
-use super::{Action, Fleet, Generation, Notice, Phase, Reload};
+use super::{Action, Fleet, Generation, Notice, Phase, Policy, Reload};
 
 impl Fleet {
     pub(super) fn load(&mut self, generation: Generation) {
@@ -20,8 +20,8 @@ impl Fleet {
                 self.phase = Phase::Binding;
                 self.actions.push(Action::Bind);
             }
-            (Phase::Serving | Phase::Delaying { .. }, Some(Reload::Loading { .. })) => {
-                self.reload = Some(Reload::Rolling { generation });
+            (Phase::Serving | Phase::Delaying { .. }, Some(Reload::Loading { policy, .. })) => {
+                self.reload = Some(Reload::Rolling { generation, policy });
             }
             _ => {}
         }
@@ -31,7 +31,7 @@ impl Fleet {
         self.loader_runs = false;
         match (self.phase, self.reload) {
             (Phase::Loading { .. }, _) => self.fail_start(now, reason),
-            (_, Some(Reload::Loading { .. })) => self.fail_reload(now, generation, reason),
+            (_, Some(Reload::Loading { .. })) => self.fail_reload(generation, reason),
             _ => {}
         }
     }
@@ -42,21 +42,58 @@ impl Fleet {
         self.end_workers(now);
     }
 
-    pub(super) fn begin_reload(&mut self, now: Duration) {
+    pub(super) fn begin_reload(&mut self) {
         if self.reload.is_some() {
             // Whatever has changed since then is picked up by one more reload afterwards.
             self.reload_again = true;
             return;
         }
         let generation = self.newest + 1;
+        self.newest = generation;
         self.log(Notice::Reloading { generation });
-        self.reload = Some(Reload::Loading { generation, until: now + self.policy.boot_timeout });
-        self.load(generation);
+        self.reload = Some(Reload::Reading { generation });
+        self.actions.push(Action::ReadSettings(generation));
+    }
+
+    pub(super) fn settings_read(
+        &mut self,
+        now: Duration,
+        generation: Generation,
+        outcome: Result<Policy, String>,
+    ) {
+        if self.reload != Some(Reload::Reading { generation }) {
+            return;
+        }
+        match outcome {
+            Ok(policy) => {
+                let until = now + policy.boot_timeout;
+                self.reload = Some(Reload::Loading { generation, policy, until });
+                self.load(generation);
+            }
+            Err(reason) => self.fail_reload(generation, reason),
+        }
+    }
+
+    /// From now on `generation` is what new workers get, and its settings are what the fleet goes by: all of a
+    /// reload takes effect here, or none of it.
+    pub(super) fn adopt(&mut self, now: Duration, generation: Generation) {
+        if generation <= self.generation {
+            return;
+        }
+        self.generation = generation;
+        let Some(Reload::Rolling { policy, .. }) = self.reload else { return };
+        let Policy { workers, max_workers, seed, .. } = self.policy;
+        self.policy = Policy { max_workers, seed, ..policy };
+        self.actions.push(Action::Adopt(generation));
+        // Workers that were added by hand stay, unless the setting itself has changed.
+        if policy.workers != workers && self.phase == Phase::Serving {
+            self.scale(now, policy.workers);
+        }
     }
 
     /// Replaces one worker after the other: the next only when the last one replaced is gone.
     pub(super) fn advance_roll(&mut self, now: Duration) {
-        let Some(Reload::Rolling { generation }) = self.reload else { return };
+        let Some(Reload::Rolling { generation, .. }) = self.reload else { return };
         if !self.children(Worker::holds_up_a_roll).is_empty() {
             return;
         }
@@ -64,16 +101,17 @@ impl Fleet {
             if self.slots[number].not_before <= now {
                 self.spawn(now, number, generation);
             }
-        } else if self.children(|w| w.is_ready() && w.generation < generation).is_empty() {
-            self.generation = generation;
+        } else if self.generation == generation
+            && self.children(|w| w.is_ready() && w.generation < generation).is_empty()
+        {
             self.log(Notice::Reloaded { generation });
-            self.end_reload(now);
+            self.end_reload();
         }
     }
 
     /// The slot whose worker the roll replaces next.
     pub(super) fn next_to_roll(&self) -> Option<usize> {
-        let Some(Reload::Rolling { generation }) = self.reload else { return None };
+        let Some(Reload::Rolling { generation, .. }) = self.reload else { return None };
         let is_old = |w: &Worker| w.is_ready() && w.generation < generation;
         if self.slots.iter().flat_map(|s| &s.workers).any(Worker::holds_up_a_roll) {
             return None;
@@ -81,18 +119,18 @@ impl Fleet {
         self.slots[..self.wanted].iter().position(|s| s.workers.len() == 1 && s.workers.iter().any(is_old))
     }
 
-    pub(super) fn fail_reload(&mut self, now: Duration, generation: Generation, reason: String) {
+    pub(super) fn fail_reload(&mut self, generation: Generation, reason: String) {
         self.log(Notice::ReloadFailed { generation, reason });
-        self.end_reload(now);
+        self.end_reload();
     }
 
-    pub(super) fn end_reload(&mut self, now: Duration) {
+    pub(super) fn end_reload(&mut self) {
         self.reload = None;
         for old in self.images.extract_if(.., |image| *image != self.generation) {
             self.actions.push(Action::Discard(old));
         }
         if std::mem::take(&mut self.reload_again) && self.phase == Phase::Serving {
-            self.begin_reload(now);
+            self.begin_reload();
         }
     }
 

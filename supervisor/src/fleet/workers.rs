@@ -51,7 +51,6 @@ impl Fleet {
             self.actions.push(Action::Listen(number));
         }
         self.actions.push(Action::Tell(child, Order::Serve));
-        self.generation = self.generation.max(generation);
         if !std::mem::replace(&mut self.succeeded, true) {
             self.log(Notice::Listening(self.addresses.clone()));
         }
@@ -60,6 +59,7 @@ impl Fleet {
         if let Some(replaced) = replaced.map(|w| w.id) {
             self.retire(now, replaced, true);
         }
+        self.adopt(now, generation);
         if matches!(self.phase, Phase::Draining { .. }) {
             self.retire(now, child, false);
         }
@@ -158,7 +158,7 @@ impl Fleet {
             self.log(Notice::SlotFailing { slot: number, deaths });
         }
         if worker.generation > self.generation {
-            self.fail_reload(now, worker.generation, reason);
+            self.fail_reload(worker.generation, reason);
         }
     }
 
@@ -178,8 +178,21 @@ impl Fleet {
     pub(super) fn man_slots(&mut self, now: Duration) {
         for number in self.vacancies().collect::<Vec<_>>() {
             if self.slots[number].not_before <= now {
-                self.spawn(now, number, self.generation);
+                self.spawn(now, number, self.respawn_generation());
             }
+        }
+    }
+
+    /// What a respawn serves: a generation that has proven itself. But where a roll finds nobody that serves,
+    /// one worker tries the new generation: it may be the cure.
+    fn respawn_generation(&self) -> Generation {
+        match self.reload {
+            Some(Reload::Rolling { generation, .. })
+                if self.children(|w| w.is_ready() || w.generation == generation).is_empty() =>
+            {
+                generation
+            }
+            _ => self.generation,
         }
     }
 
@@ -192,10 +205,10 @@ impl Fleet {
             Phase::Delaying { until } if until <= now => self.drain(now),
             _ => {}
         }
-        if let Some(Reload::Loading { generation, until }) = self.reload
+        if let Some(Reload::Loading { generation, policy, until }) = self.reload
             && until <= now
         {
-            self.reload = Some(Reload::Loading { generation, until: Duration::MAX });
+            self.reload = Some(Reload::Loading { generation, policy, until: Duration::MAX });
             self.actions.push(Action::StopLoader);
         }
         for (number, slot) in self.slots.iter_mut().enumerate() {

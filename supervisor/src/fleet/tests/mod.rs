@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use linnet::process::channel::Order;
 use linnet::scoreboard::Cause;
 
-use self::world::{Fake, MAX_WORKERS, SECOND, WORKERS, World};
-use super::{Command, Event, Exit, Notice};
+use self::world::{Fake, MAX_WORKERS, SECOND, WORKERS, World, policy};
+use super::{Command, Event, Exit, Notice, Policy};
 
 #[test]
 fn a_model_that_cannot_be_loaded_binds_nothing_and_fails_the_start() {
@@ -161,6 +161,70 @@ fn a_reload_that_fails_leaves_the_old_generation_alone() {
     assert_eq!(world.said(|n| matches!(n, Notice::ReloadFailed { .. })), 2);
     assert_eq!(world.children.keys().copied().collect::<Vec<_>>(), before);
     assert_eq!(world.images, BTreeSet::from([1]));
+}
+
+#[test]
+fn a_reload_applies_its_settings_once_its_first_worker_is_proven() {
+    let mut world = World::serving();
+    world.settings = Ok(Policy { workers: 5, graceful_timeout: SECOND, max_workers: 99, ..policy() });
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(true);
+    assert_eq!((world.fleet.policy, world.fleet.wanted), (policy(), WORKERS));
+    world.settle();
+    assert_eq!(world.adopted, [2]);
+    assert_eq!((world.fleet.policy.graceful_timeout, world.fleet.policy.max_workers), (SECOND, MAX_WORKERS));
+    assert_eq!(world.state.ready_workers, 5);
+    // By hand one more; a reload that leaves `workers` alone leaves it alone, too.
+    world.tell(Event::Command(Command::ScaleUp));
+    world.settle();
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(true);
+    world.settle();
+    assert_eq!((world.adopted.len(), world.state.ready_workers), (2, 6));
+}
+
+#[test]
+fn settings_that_cannot_be_applied_load_nothing_and_change_nothing() {
+    let mut world = World::serving();
+    world.settings = Err("linnet.toml:3: no".into());
+    world.tell(Event::Command(Command::Reload));
+    assert_eq!((world.loading, world.adopted.len()), (None, 0));
+    let reason = "linnet.toml:3: no".to_owned();
+    assert_eq!(world.said(|n| *n == Notice::ReloadFailed { generation: 2, reason: reason.clone() }), 1);
+    // Good settings with a bad model are not adopted either.
+    world.settings = Ok(Policy { workers: 1, ..policy() });
+    world.tell(Event::Command(Command::Reload));
+    world.finish_loading(false);
+    world.settle();
+    assert_eq!((world.adopted.len(), world.fleet.wanted), (0, WORKERS));
+}
+
+#[test]
+fn a_roll_that_finds_nobody_tries_the_new_generation_with_one_worker() {
+    let mut world = World::serving();
+    world.tell(Event::Command(Command::Reload));
+    for slot in 0..WORKERS {
+        world.end(world.in_slot(slot), Exit::Signal("SIGSEGV"));
+    }
+    world.finish_loading(true);
+    let new = |world: &World| {
+        let of_new = world.children.iter().filter(|(_, c)| c.generation == 2);
+        of_new.map(|(child, _)| *child).collect::<Vec<_>>()
+    };
+    assert_eq!(new(&world), []);
+    for child in world.children.keys().copied().collect::<Vec<_>>() {
+        world.end(child, Exit::Signal("SIGSEGV"));
+    }
+    world.pass(SECOND);
+    let canary = new(&world);
+    assert_eq!((canary.len(), world.children.len(), world.adopted.len()), (1, WORKERS, 0));
+    world.end(canary[0], Exit::Status(3));
+    assert_eq!(world.said(|n| matches!(n, Notice::ReloadFailed { .. })), 1);
+    for _ in 0..2 {
+        world.settle();
+        world.pass(SECOND);
+    }
+    assert_eq!((world.state.ready_workers, world.adopted.len(), new(&world).len()), (WORKERS, 0, 0));
 }
 
 #[test]

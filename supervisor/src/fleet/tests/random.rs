@@ -5,8 +5,8 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 use proptest::prelude::*;
 
-use super::world::{Fake, SECOND, World};
-use crate::fleet::{Command, Event, Exit, Phase};
+use super::world::{Fake, MAX_WORKERS, SECOND, World, policy};
+use crate::fleet::{Command, Event, Exit, Phase, Policy};
 
 /// One random move of the world around the core.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ enum Move {
     Hang(usize),
     Wear(usize),
     Grow(usize),
+    Settings(Option<usize>),
     Pass(u64),
     Suspend(u64),
 }
@@ -45,6 +46,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => (0..12_usize).prop_map(Move::Hang),
         1 => (0..12_usize).prop_map(Move::Wear),
         1 => (0..12_usize).prop_map(Move::Grow),
+        1 => proptest::option::weighted(0.8, 1..=MAX_WORKERS).prop_map(Move::Settings),
         3 => (0..40_000_u64).prop_map(Move::Pass),
         1 => (0..90_000_u64).prop_map(Move::Suspend),
     ];
@@ -59,6 +61,10 @@ fn play(world: &mut World, step: &Move) {
     match *step {
         Move::Load(good) => world.finish_loading(good),
         Move::Command(command) => world.tell(Event::Command(command)),
+        Move::Settings(workers) => {
+            world.settings =
+                workers.map(|workers| Policy { workers, ..policy() }).ok_or_else(|| "bad".to_owned());
+        }
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
         Move::Wear(n) => {

@@ -52,6 +52,10 @@ pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) now: Duration,
     pub(super) children: BTreeMap<ChildId, Fake>,
+    /// What the settings say when they are read next.
+    pub(super) settings: Result<Policy, String>,
+    /// Generations whose settings were adopted.
+    pub(super) adopted: Vec<Generation>,
     pub(super) loading: Option<Generation>,
     pub(super) images: BTreeSet<Generation>,
     pub(super) listening: Vec<usize>,
@@ -70,6 +74,8 @@ impl World {
             fleet: Fleet::new(policy()),
             now: Duration::from_secs(1_000),
             children: BTreeMap::new(),
+            settings: Ok(policy()),
+            adopted: Vec::new(),
             loading: None,
             images: BTreeSet::new(),
             listening: Vec::new(),
@@ -105,6 +111,15 @@ impl World {
 
     pub(super) fn act(&mut self, action: Action) -> Option<Event> {
         match action {
+            Action::ReadSettings(generation) => {
+                return Some(Event::SettingsRead(generation, self.settings.clone()));
+            }
+            Action::Adopt(generation) => {
+                let proven = |c: &Fake| c.ready && c.generation == generation;
+                assert!(self.children.values().any(proven), "adopted without proof");
+                assert!(self.adopted.last() < Some(&generation), "adopted twice, or backwards");
+                self.adopted.push(generation);
+            }
             Action::Load(generation) => {
                 assert_eq!(self.loading.replace(generation), None, "two loaders");
             }
