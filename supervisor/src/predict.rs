@@ -53,6 +53,7 @@ struct Predictor<'m> {
     model: &'m Model<'m>,
     scratch: Scratch,
     probabilities: Vec<f64>,
+    labels: Vec<usize>,
     /// `str(label)` of each class as a JSON string: the keys of `scores` and `probabilities`.
     keys: Vec<String>,
 }
@@ -61,18 +62,33 @@ impl<'m> Predictor<'m> {
     fn new(model: &'m Model<'m>) -> Self {
         let keys =
             model.classes().iter().map(|label| serde_json::Value::from(label.text.as_str()).to_string());
-        Self { model, scratch: model.scratch(), probabilities: Vec::new(), keys: keys.collect() }
+        Self {
+            model,
+            scratch: model.scratch(),
+            probabilities: Vec::new(),
+            labels: Vec::new(),
+            keys: keys.collect(),
+        }
     }
 
     /// Appends `{"label": …, "scores": {…}, "probabilities": {…}}` for `text`.
     fn append(&mut self, text: &str, answer: &mut Vec<u8>) {
+        let outcome = self.model.outcome();
         let decision = self.model.decision(text, &mut self.scratch);
-        answer.extend_from_slice(b"{\"label\": ");
-        answer.extend_from_slice(self.model.classes()[self.model.predicted_class(decision)].json.as_bytes());
-        // A binary model has one decision value: that of its positive class, which is the last.
-        append_object("scores", &self.keys[self.keys.len() - decision.len()..], decision, answer);
-        if let Some(kind) = self.model.probability() {
-            kind.probabilities(decision, &mut self.probabilities);
+        outcome.labels(decision, &mut self.probabilities, &mut self.labels);
+        let labels: Vec<_> = self.labels.iter().map(|&at| self.model.classes()[at].json.as_str()).collect();
+        let labels = labels.join(", ");
+        if outcome.settings.multilabel {
+            answer.extend_from_slice(format!("{{\"labels\": [{labels}]").as_bytes());
+        } else {
+            answer.extend_from_slice(format!("{{\"label\": {labels}").as_bytes());
+        }
+        if outcome.settings.decision_function {
+            // A binary model has one decision value: that of its positive class, which is the last.
+            append_object("scores", &self.keys[self.keys.len() - decision.len()..], decision, answer);
+        }
+        if outcome.has_probabilities() {
+            outcome.probabilities(decision, &mut self.probabilities);
             append_object("probabilities", &self.keys, &self.probabilities, answer);
         }
         answer.push(b'}');

@@ -13,6 +13,7 @@ PUNCTUATION = re.compile(r"""([!"'#$%&()*+,\-./:;<=>?@\\\[\]^_`{|}~])""")
 NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]+")
 SPACES = re.compile(r" +")
 LINK = re.compile(r"http\S+")
+WORD = re.compile(r"\w(.*\w)?", re.DOTALL)
 
 
 class TextCleaner(TransformerMixin, BaseEstimator):
@@ -97,4 +98,8 @@ def read_cleaner(step: str, cleaner: TextCleaner) -> dict:
         words = stop_word_list(cleaner.stop_words)
     except (TypeError, ValueError) as error:
         raise refusal(step, cleaner, str(error)) from None
+    for word in words:
+        if not WORD.fullmatch(word):
+            why = "must begin and end with a letter, a digit or an underscore"
+            raise refusal(step, cleaner, f"stop_words: {word!r} {why}")
     return {"kind": "lesson", "lower": bool(cleaner.lower), "stop_words": words}
