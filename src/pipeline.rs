@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::model::{Model, Scratch};
 use crate::request::{PredictRequest, Refusal};
 use crate::response::envelope::{self, Envelope};
-use crate::response::prediction;
+use crate::response::prediction::{self, Predicted};
 
 /// What a text costs beside its bytes, in bytes: framing, the row of the answer, the sums.
 const TEXT_OVERHEAD: usize = 32;
@@ -18,9 +18,12 @@ pub struct Pipeline<'i> {
     model: Model<'i>,
     scratch: Scratch,
     probabilities: Vec<f64>,
+    labels: Vec<usize>,
     best: Vec<usize>,
     /// Length of the longest label as JSON, in bytes.
     widest_label: usize,
+    /// Length of the longest answer to which classes a text belongs, in bytes.
+    widest_answer: usize,
 }
 
 /// A request for predictions on its way: which texts, and the answer so far.
@@ -45,7 +48,11 @@ impl<'i> Pipeline<'i> {
     pub fn new(model: Model<'i>) -> Self {
         let scratch = model.scratch();
         let widest_label = model.classes().iter().map(|label| label.json.len()).max().unwrap_or(0);
-        Self { model, scratch, probabilities: Vec::new(), best: Vec::new(), widest_label }
+        let all_labels = model.classes().iter().map(|label| label.json.len() + ",".len()).sum::<usize>();
+        let widest_answer =
+            if model.outcome().settings.multilabel { all_labels + "s[]".len() } else { widest_label };
+        let (probabilities, labels, best) = (Vec::new(), Vec::new(), Vec::new());
+        Self { model, scratch, probabilities, labels, best, widest_label, widest_answer }
     }
 
     /// The model.
@@ -62,7 +69,7 @@ impl<'i> Pipeline<'i> {
         query: Option<&str>,
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        let has_probabilities = self.model.probability().is_some();
+        let has_probabilities = self.model.outcome().has_probabilities();
         let classes = self.model.classes().len();
         request.parse(body, content_type, query, limits, has_probabilities, classes)
     }
@@ -83,7 +90,7 @@ impl<'i> Pipeline<'i> {
         const PROBABILITY: usize = r#"{"tag":,"probability":0.12345678901234567},"#.len() + "e-123".len();
         let best = request.top_k().unwrap_or(0) * (PROBABILITY + self.widest_label);
         let texts: usize = (0..request.len()).map(|at| request.text(at).len()).sum();
-        let framing = request.len() * (PREDICTION + self.widest_label + best);
+        let framing = request.len() * (PREDICTION + self.widest_answer + best);
         ENVELOPE + envelope.url.len() + texts + texts / 8 + framing
     }
 
@@ -110,11 +117,12 @@ impl<'i> Pipeline<'i> {
             answer.push(b',');
         }
         *next += 1;
+        let outcome = self.model.outcome();
         let decision = self.model.decision(text, &mut self.scratch);
-        let class = self.model.predicted_class(decision);
-        prediction::begin_tagged(answer, text, &self.model.classes()[class]);
-        if let (Some(count), Some(kind)) = (request.top_k(), self.model.probability()) {
-            kind.probabilities(decision, &mut self.probabilities);
+        outcome.labels(decision, &mut self.probabilities, &mut self.labels);
+        prediction::begin_tagged(answer, text, &predicted(&self.model, &self.labels));
+        if let (Some(count), true) = (request.top_k(), outcome.has_probabilities()) {
+            outcome.probabilities(decision, &mut self.probabilities);
             rank(&self.probabilities, &mut self.best);
             let best = &self.best[..count.min(self.best.len())];
             prediction::write_best(answer, self.model.classes(), &self.probabilities, best);
@@ -124,14 +132,19 @@ impl<'i> Pipeline<'i> {
 
     /// Appends the answer of `linnet predict` to one text: label, scores, probabilities.
     pub fn predict_line(&mut self, text: &str, out: &mut Vec<u8>) {
+        let outcome = self.model.outcome();
         let decision = self.model.decision(text, &mut self.scratch);
-        let class = self.model.predicted_class(decision);
-        let probabilities = self.model.probability().map(|kind| {
-            kind.probabilities(decision, &mut self.probabilities);
-            self.probabilities.as_slice()
-        });
-        prediction::write_scored(out, self.model.classes(), class, decision, probabilities);
+        outcome.labels(decision, &mut self.probabilities, &mut self.labels);
+        outcome.probabilities(decision, &mut self.probabilities);
+        let scores = outcome.settings.decision_function.then_some(decision);
+        let probabilities = outcome.has_probabilities().then_some(self.probabilities.as_slice());
+        prediction::write_scored(out, &predicted(&self.model, &self.labels), scores, probabilities);
     }
+}
+
+/// The predicted classes, as answers name them.
+fn predicted<'p>(model: &'p Model<'_>, labels: &'p [usize]) -> Predicted<'p> {
+    Predicted { classes: model.classes(), labels, multilabel: model.outcome().settings.multilabel }
 }
 
 /// Replaces `best` by all classes, the most probable first; of equal ones the first in `classes_`.

@@ -85,7 +85,7 @@ fn a_prediction_allocates_only_its_answer() {
         let image = build_image(&root.join(model)).unwrap();
         let mut pipeline = Pipeline::new(Model::from_image(image.as_bytes()).unwrap());
         let mut kept = None;
-        let top_k = pipeline.model().probability().map(|_| "top_k=2");
+        let top_k = pipeline.model().outcome().has_probabilities().then_some("top_k=2");
         for query in [None, top_k] {
             for body in [&many, &single] {
                 allocations_of(&mut pipeline, &mut kept, body, query);

@@ -71,7 +71,7 @@ fn every_golden_text_is_answered_as_scikit_learn_answers_it() {
         let artifact = Artifact::open(&directory).unwrap();
         let plain = PlainModel::new(&artifact).unwrap();
         let (mut scratch, mut plain_scratch) = (model.scratch(), plain.scratch());
-        let (mut plain_decision, mut probabilities) = (Vec::new(), Vec::new());
+        let (mut plain_decision, mut probabilities, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         assert!(lines.len() >= 150, "{}: {} texts", directory.display(), lines.len());
         for (at, line) in lines.iter().enumerate() {
             let text = line.text();
@@ -89,12 +89,13 @@ fn every_golden_text_is_answered_as_scikit_learn_answers_it() {
                     place()
                 );
             }
-            let class = model.predicted_class(decision);
-            let label: serde_json::Value = serde_json::from_str(&model.classes()[class].json).unwrap();
+            let outcome = model.outcome();
+            outcome.labels(decision, &mut probabilities, &mut labels);
+            let label: serde_json::Value = serde_json::from_str(&model.classes()[labels[0]].json).unwrap();
             assert!(label == line.label || !label_is_certain(&line.decision), "{}: {label}", place());
-            assert_eq!(line.probabilities.is_some(), model.probability().is_some(), "{}", place());
-            if let (Some(kind), Some(expected)) = (model.probability(), &line.probabilities) {
-                kind.probabilities(decision, &mut probabilities);
+            assert_eq!(line.probabilities.is_some(), outcome.has_probabilities(), "{}", place());
+            if let Some(expected) = &line.probabilities {
+                outcome.probabilities(decision, &mut probabilities);
                 assert_eq!(probabilities.len(), expected.len());
                 for (&found, &expected) in probabilities.iter().zip(expected) {
                     assert!((found - expected).abs() <= 1e-9, "{}: {probabilities:?}", place());

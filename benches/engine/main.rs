@@ -162,6 +162,7 @@ fn run(scenario: &Scenario, options: &Options) {
     let (mut probabilities, mut decision) = (Vec::new(), Vec::new());
     let (mut fast_rates, mut plain_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let runs = |engine: &str| options.only.as_deref().is_none_or(|only| only == engine);
+    let (outcome, mut labels) = (model.outcome(), Vec::new());
     // A set that comes a second time would not be new any more.
     let most = if scenario.timed.len() > 1 { scenario.timed.len() } else { usize::MAX };
     for pass in 0..options.passes.min(most) {
@@ -179,10 +180,9 @@ fn run(scenario: &Scenario, options: &Options) {
         if runs("fast") {
             both[0] = timed_pass(texts, scenario.repeated, |text| {
                 let decision = model.decision(text, &mut scratch);
-                if let Some(kind) = model.probability() {
-                    kind.probabilities(decision, &mut probabilities);
-                }
-                black_box((model.predicted_class(decision), &probabilities));
+                outcome.labels(decision, &mut probabilities, &mut labels);
+                outcome.probabilities(decision, &mut probabilities);
+                black_box((&labels, &probabilities));
             });
         }
         if runs("plain") {
@@ -193,10 +193,9 @@ fn run(scenario: &Scenario, options: &Options) {
             }
             both[1] = timed_pass(texts, scenario.repeated, |text| {
                 plain.decision(text, &mut plain_scratch, &mut decision);
-                if let Some(kind) = model.probability() {
-                    kind.probabilities(&decision, &mut probabilities);
-                }
-                black_box((model.predicted_class(&decision), &probabilities));
+                outcome.labels(&decision, &mut probabilities, &mut labels);
+                outcome.probabilities(&decision, &mut probabilities);
+                black_box((&labels, &probabilities));
             });
         }
         fast_rates.push(bytes / both[0]);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::classifier::{CalibrationMethod, LinearClassifier};
 use super::document::Document;
 use super::error::{Defect, ModelError};
 use super::manifest::{Cleaner as CleanerSettings, FileEntry, Manifest, Vectorizer, VocabularyVectorizer};
@@ -41,8 +42,25 @@ pub struct Artifact {
     pub coefficients: Vec<f64>,
     /// One a row.
     pub intercepts: Vec<f64>,
+    /// What a calibrated model has beside its weights.
+    pub calibration: CalibrationTensors,
     /// What a character is to the Python that fitted the model.
     pub characters: CharacterTables,
+}
+
+/// What maps each row of a calibrated model to a probability; empty where its method needs none of it.
+#[derive(Debug, Default)]
+pub struct CalibrationTensors {
+    /// Sigmoid: one a row.
+    pub slopes: Vec<f64>,
+    /// Sigmoid: one a row.
+    pub intercepts: Vec<f64>,
+    /// Isotonic: where each row's knots end.
+    pub ends: Vec<u32>,
+    /// Isotonic: the knots' decision values, ascending within a row.
+    pub x: Vec<f64>,
+    /// Isotonic: the knots' probabilities.
+    pub y: Vec<f64>,
 }
 
 /// The n-grams of one vectorizer, in column order, and what is known of each.
@@ -94,6 +112,7 @@ impl Artifact {
             vocabularies: parts.vocabularies,
             coefficients: parts.coefficients,
             intercepts: parts.intercepts,
+            calibration: parts.calibration,
             characters: parts.characters,
             manifest,
             manifest_bytes,
@@ -129,6 +148,7 @@ struct Parts {
     vocabularies: Vec<Vocabulary>,
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
+    calibration: CalibrationTensors,
     characters: CharacterTables,
 }
 
@@ -148,11 +168,52 @@ impl Parts {
             vocabularies,
             coefficients: tensors.finite("classifier.coef", &[rows, columns])?,
             intercepts: tensors.finite("classifier.intercept", &[rows])?,
+            calibration: read_calibration(&mut tensors, manifest.pipeline.classifier.linear())?,
             characters: tensors.characters()?,
         };
         tensors.finish()?;
         Ok(parts)
     }
+}
+
+fn read_calibration(
+    tensors: &mut Tensors<'_>,
+    classifier: &LinearClassifier,
+) -> Result<CalibrationTensors, Defect> {
+    let rows = classifier.rows;
+    let mut read = CalibrationTensors::default();
+    match classifier.calibration.map(|calibration| calibration.method) {
+        None => {}
+        Some(CalibrationMethod::Sigmoid) => {
+            read.slopes = tensors.finite("classifier.calibration.slope", &[rows])?;
+            read.intercepts = tensors.finite("classifier.calibration.intercept", &[rows])?;
+        }
+        Some(CalibrationMethod::Isotonic) => {
+            let name = "classifier.calibration.ends";
+            read.ends = tensors.u32(name, &[rows])?;
+            let knots = read.ends.last().map_or(0, |&end| end as usize);
+            if read.ends.first() == Some(&0) || !read.ends.is_sorted_by(|a, b| a < b) {
+                return Err(Defect::tensor_value(
+                    name,
+                    "a row has no knots, or its end is not above the one before",
+                ));
+            }
+            let name = "classifier.calibration.x";
+            read.x = tensors.finite(name, &[knots])?;
+            let mut start = 0;
+            for &end in &read.ends {
+                if !read.x[start..end as usize].is_sorted_by(|a, b| a < b) {
+                    return Err(Defect::tensor_value(
+                        name,
+                        format!("the knots from {start} on do not ascend"),
+                    ));
+                }
+                start = end as usize;
+            }
+            read.y = tensors.finite("classifier.calibration.y", &[knots])?;
+        }
+    }
+    Ok(read)
 }
 
 fn read_vocabulary(

@@ -65,6 +65,16 @@ pub enum Section {
     Squares,
     /// `f64`, what each feature and its suffixes together add to the norm.
     Totals,
+    /// `f64`, of a sigmoid calibration: the factor of each decision value. Empty for another classifier.
+    CalibrationSlopes,
+    /// `f64`, of a sigmoid calibration: the constant of each decision value.
+    CalibrationIntercepts,
+    /// `u32`, of an isotonic calibration: where each decision value's knots end.
+    CalibrationEnds,
+    /// `f64`, of an isotonic calibration: the knots' decision values.
+    CalibrationX,
+    /// `f64`, of an isotonic calibration: the knots' probabilities.
+    CalibrationY,
 }
 
 /// Builds an image, section after section.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use super::classifier::{Classifier, LinearClassifier, Probability};
 use super::error::Defect;
 use crate::text::analyzer::{Analyzer, NgramRange};
 
@@ -115,31 +116,6 @@ pub enum Norm {
     L2,
 }
 
-/// The classifier.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Classifier {
-    /// Decision values `coef · x + intercept`.
-    Linear {
-        /// Number of decision values: 1 for a binary model, else one a class.
-        rows: usize,
-        /// How probabilities come from decision values; `None` where scikit-learn has no `predict_proba`.
-        probability: Option<Probability>,
-    },
-}
-
-/// How `predict_proba` turns decision values into probabilities.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Probability {
-    /// `LinearClassifierMixin._predict_proba_lr`: a logistic function for each value; several divided by their sum.
-    OvrLogistic,
-    /// Softmax over the decision values; three classes or more.
-    Softmax,
-    /// Softmax over `[-d, d]` of a binary model's one decision value.
-    SoftmaxBinary,
-}
-
 /// One element of `classes_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -186,8 +162,10 @@ pub struct Probe {
     pub text: String,
     /// `decision_function`, one value a row.
     pub decision: Vec<f64>,
-    /// `predict`.
-    pub label: Label,
+    /// `predict`; `None` for a multilabel model.
+    pub label: Option<Label>,
+    /// `predict` of a multilabel model; `None` for another.
+    pub labels: Option<Vec<Label>>,
     /// `predict_proba`, one value a class.
     pub probabilities: Option<Vec<f64>>,
 }
@@ -233,6 +211,11 @@ impl Manifest {
                 let found = format!("{} values", probe.decision.len());
                 return Err(Defect::value(what, found, format!("{rows} values")));
             }
+            let multilabel = self.pipeline.classifier.linear().multilabel;
+            if probe.label.is_some() == multilabel || probe.labels.is_some() != multilabel {
+                let expected = if multilabel { "labels" } else { "label" };
+                return Err(Defect::value(format!("probes.texts[{at}]"), "another kind of answer", expected));
+            }
             if probe.probabilities.as_ref().is_some_and(|p| p.len() != classes) {
                 let what = format!("probes.texts[{at}].probabilities");
                 return Err(Defect::value(what, "another number of values", format!("{classes} values")));
@@ -249,18 +232,7 @@ impl Pipeline {
             let expected = format!("2 to {CLASSES_MAX}");
             return Err(Defect::value("pipeline.classes", format!("{classes} classes"), expected));
         }
-        let rows = if classes == 2 { 1 } else { classes };
-        if self.classifier.rows() != rows {
-            let expected = format!("{rows} for {classes} classes");
-            return Err(Defect::value("pipeline.classifier.rows", self.classifier.rows(), expected));
-        }
-        let binary_only = self.classifier.probability() == Some(Probability::SoftmaxBinary);
-        let multiclass_only = self.classifier.probability() == Some(Probability::Softmax);
-        if (binary_only && rows > 1) || (multiclass_only && rows == 1) {
-            let found = format!("{:?}", self.classifier.probability());
-            let expected = "softmax with three or more classes, softmax_binary with two";
-            return Err(Defect::value("pipeline.classifier.probability", found, expected));
-        }
+        self.classifier.linear().check(classes)?;
         if self.vectorizers.is_empty() {
             return Err(Defect::value("pipeline.vectorizers", "an empty list", "at least one vectorizer"));
         }
@@ -293,19 +265,5 @@ impl VocabularyVectorizer {
     /// Smallest and largest n.
     pub fn range(&self) -> NgramRange {
         NgramRange { min: self.ngram_range.0, max: self.ngram_range.1 }
-    }
-}
-
-impl Classifier {
-    /// Number of decision values.
-    pub fn rows(&self) -> usize {
-        let Self::Linear { rows, .. } = self;
-        *rows
-    }
-
-    /// How probabilities come from decision values.
-    pub fn probability(&self) -> Option<Probability> {
-        let Self::Linear { probability, .. } = self;
-        *probability
     }
 }

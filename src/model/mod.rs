@@ -2,6 +2,7 @@
 //! weights, without pointers) → scores, with buffers that the caller keeps.
 
 pub mod artifact;
+pub mod classifier;
 pub mod document;
 pub mod error;
 pub mod fast;
@@ -10,6 +11,7 @@ pub mod index;
 pub mod manifest;
 pub mod plain;
 pub mod probability;
+mod probe;
 pub mod score;
 mod tensors;
 #[cfg(test)]
@@ -71,6 +73,11 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
         first_column += vocabulary.ends.len();
     }
     image.push(Section::Intercepts, 0, &artifact.intercepts);
+    image.push(Section::CalibrationSlopes, 0, &artifact.calibration.slopes);
+    image.push(Section::CalibrationIntercepts, 0, &artifact.calibration.intercepts);
+    image.push(Section::CalibrationEnds, 0, &artifact.calibration.ends);
+    image.push(Section::CalibrationX, 0, &artifact.calibration.x);
+    image.push(Section::CalibrationY, 0, &artifact.calibration.y);
     Ok(image.finish())
 }
 

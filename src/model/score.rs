@@ -1,15 +1,16 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
+use super::classifier::CalibrationMethod;
 use super::document::Document;
 use super::error::Defect;
 use super::fast::{self, FastScratch, FastVectorizer};
 use super::image::{Image, Section};
 use super::index::TermIndex;
 use super::manifest::{
-    Cleaner as CleanerSettings, Label, Manifest, Norm, Probability, Vectorizer as VectorizerSettings,
+    Cleaner as CleanerSettings, Label, Manifest, Norm, Probes, Vectorizer as VectorizerSettings,
     VocabularyVectorizer,
 };
-use super::probability::predicted_class;
+use super::probability::{Calibrators, Outcome};
 use crate::text::analyzer::AnalyzerScratch;
 use crate::text::characters::Characters;
 use crate::text::cleaner::{Cleaner, CleanerScratch};
@@ -30,6 +31,7 @@ pub struct Model<'i> {
     cleaner: Option<Cleaner>,
     vectorizers: Vec<Engine<'i>>,
     intercepts: &'i [f64],
+    outcome: Outcome<'i>,
 }
 
 /// How a vectorizer is run: by the fast engine where it can be, else by the general one.
@@ -91,6 +93,7 @@ impl<'i> Model<'i> {
         if intercepts.len() != manifest.pipeline.classifier.rows() {
             return Err(Defect::Image("its intercepts do not fit its manifest"));
         }
+        let outcome = outcome(image, &manifest)?;
         let cleaner = match &manifest.pipeline.cleaner {
             Some(CleanerSettings::Lesson { lower, stop_words }) => {
                 Some(Cleaner::new(*lower, stop_words, characters)?)
@@ -114,6 +117,7 @@ impl<'i> Model<'i> {
             cleaner,
             vectorizers,
             intercepts,
+            outcome,
         })
     }
 
@@ -127,6 +131,11 @@ impl<'i> Model<'i> {
         &self.manifest.version
     }
 
+    /// The texts with scikit-learn's answers that came with the artifact.
+    pub(super) fn probes(&self) -> &Probes {
+        &self.manifest.probes
+    }
+
     /// `classes_`.
     pub fn classes(&self) -> &[Label] {
         &self.manifest.pipeline.classes
@@ -137,9 +146,9 @@ impl<'i> Model<'i> {
         self.vectorizers.iter().map(|engine| engine.settings().features).sum()
     }
 
-    /// How probabilities come from decision values; `None` where the model has none.
-    pub fn probability(&self) -> Option<Probability> {
-        self.manifest.pipeline.classifier.probability()
+    /// What becomes of decision values: labels and probabilities.
+    pub fn outcome(&self) -> Outcome<'i> {
+        self.outcome
     }
 
     /// `args.json`: the arguments of the training run.
@@ -212,51 +221,27 @@ impl<'i> Model<'i> {
         }
         decision
     }
-
-    /// The index of the class that scikit-learn predicts for these decision values.
-    pub fn predicted_class(&self, decision: &[f64]) -> usize {
-        predicted_class(decision)
-    }
-
-    /// Scores the probe texts that came with the artifact; the error names the first that differs.
-    pub fn prove(&self) -> Result<(), Defect> {
-        let tolerance = self.manifest.probes.tolerance;
-        let (mut scratch, mut probabilities) = (self.scratch(), Vec::new());
-        for (probe, expected) in self.manifest.probes.texts.iter().enumerate() {
-            let differs = |what: String, found: &dyn ToString, expected: &dyn ToString| {
-                Err(Defect::Probe { probe, what, found: found.to_string(), expected: expected.to_string() })
-            };
-            let decision = self.decision(&expected.text, &mut scratch);
-            for (row, (found, expected)) in decision.iter().zip(&expected.decision).enumerate() {
-                if (found - expected).abs() > tolerance * expected.abs().max(1.0) {
-                    return differs(format!("decision value {row}"), found, expected);
-                }
-            }
-            let label = &self.classes()[self.predicted_class(decision)];
-            if *label != expected.label && !is_near_tie(decision, tolerance) {
-                return differs("the label".to_owned(), &label.json, &expected.label.json);
-            }
-            if let (Some(kind), Some(expected)) = (self.probability(), &expected.probabilities) {
-                kind.probabilities(decision, &mut probabilities);
-                for (class, (found, expected)) in probabilities.iter().zip(expected).enumerate() {
-                    if (found - expected).abs() > tolerance {
-                        return differs(format!("the probability of class {class}"), found, expected);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Whether the label hangs on a difference that is smaller than the tolerance.
-fn is_near_tie(decision: &[f64], tolerance: f64) -> bool {
-    let best = decision.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let close = |value: f64| (best - value).abs() <= tolerance * best.abs().max(1.0);
-    match decision {
-        [value] => value.abs() <= tolerance,
-        values => values.iter().filter(|&&value| close(value)).count() > 1,
+fn outcome<'i>(image: Image<'i>, manifest: &Manifest) -> Result<Outcome<'i>, Defect> {
+    let settings = *manifest.pipeline.classifier.linear();
+    let method = settings.calibration.map(|calibration| calibration.method);
+    let calibration = match method {
+        None => Calibrators::None,
+        Some(CalibrationMethod::Sigmoid) => Calibrators::Sigmoid {
+            slopes: image.section(Section::CalibrationSlopes, 0)?,
+            intercepts: image.section(Section::CalibrationIntercepts, 0)?,
+        },
+        Some(CalibrationMethod::Isotonic) => Calibrators::Isotonic {
+            ends: image.section(Section::CalibrationEnds, 0)?,
+            x: image.section(Section::CalibrationX, 0)?,
+            y: image.section(Section::CalibrationY, 0)?,
+        },
+    };
+    if !calibration.fit(method, settings.rows) {
+        return Err(Defect::Image("its calibration does not fit its rows"));
     }
+    Ok(Outcome { settings, classes: manifest.pipeline.classes.len(), calibration })
 }
 
 impl<'i> Engine<'i> {

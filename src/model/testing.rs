@@ -74,6 +74,7 @@ impl Recipe {
         Artifact {
             coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
             intercepts: vec![0.5; self.rows],
+            calibration: super::artifact::CalibrationTensors::default(),
             characters: CHARACTERS.clone(),
             vocabularies: vec![vocabulary],
             args: b"{}".to_vec(),

@@ -3,12 +3,42 @@
 use crate::json::{escape_json_string, python_float_repr};
 use crate::model::Label;
 
-/// Appends `{"input_text": …, "predicted_tag": …` without the brace that closes it, so that more may follow.
-pub fn begin_tagged(out: &mut Vec<u8>, text: &str, tag: &Label) {
+/// The classes that a model predicts for one text.
+#[derive(Clone, Copy, Debug)]
+pub struct Predicted<'p> {
+    /// All classes of the model.
+    pub classes: &'p [Label],
+    /// Indices of the predicted ones: exactly one, unless the model is multilabel.
+    pub labels: &'p [usize],
+    /// Whether a text can belong to any number of classes.
+    pub multilabel: bool,
+}
+
+impl Predicted<'_> {
+    /// Appends the one label, or the list of labels.
+    fn write(&self, out: &mut Vec<u8>) {
+        let labels = self.labels.iter().map(|&class| self.classes[class].json.as_bytes());
+        if self.multilabel {
+            out.push(b'[');
+            for (at, label) in labels.enumerate() {
+                out.extend_from_slice(if at > 0 { b"," } else { b"" });
+                out.extend_from_slice(label);
+            }
+            out.push(b']');
+        } else {
+            labels.for_each(|label| out.extend_from_slice(label));
+        }
+    }
+}
+
+/// Appends `{"input_text": …, "predicted_tag": …` (multilabel: `"predicted_tags": […]`) without the brace that closes
+/// it, so that more may follow.
+pub fn begin_tagged(out: &mut Vec<u8>, text: &str, predicted: &Predicted<'_>) {
     out.extend_from_slice(b"{\"input_text\":");
     escape_json_string(out, text);
-    out.extend_from_slice(b",\"predicted_tag\":");
-    out.extend_from_slice(tag.json.as_bytes());
+    let key: &[u8] = if predicted.multilabel { b",\"predicted_tags\":" } else { b",\"predicted_tag\":" };
+    out.extend_from_slice(key);
+    predicted.write(out);
 }
 
 /// Appends `,"probabilities": [{"tag": …, "probability": …}, …]` with the `best` classes, in that order.
@@ -25,25 +55,26 @@ pub fn write_best(out: &mut Vec<u8>, classes: &[Label], probabilities: &[f64], b
 }
 
 /// Appends one line's answer of `linnet predict`, without the line's end:
-/// `{"label": …, "scores": {…}, "probabilities": {…}}`, keyed by `str(label)`.
+/// `{"label": …, "scores": {…}, "probabilities": {…}}`, keyed by `str(label)`; `labels` for a multilabel model.
 ///
-/// A binary model has one decision value, that of the positive class; `probabilities` is left out where the model
-/// has none.
+/// A binary model has one decision value, that of the positive class; `scores` and `probabilities` are left out where
+/// the model has none.
 pub fn write_scored(
     out: &mut Vec<u8>,
-    classes: &[Label],
-    class: usize,
-    decision: &[f64],
+    predicted: &Predicted<'_>,
+    decision: Option<&[f64]>,
     probabilities: Option<&[f64]>,
 ) {
-    out.extend_from_slice(b"{\"label\":");
-    out.extend_from_slice(classes[class].json.as_bytes());
-    out.extend_from_slice(b",\"scores\":");
-    let scored = if decision.len() == 1 { &classes[1..] } else { classes };
-    write_map(out, scored, decision);
+    out.extend_from_slice(if predicted.multilabel { b"{\"labels\":" } else { b"{\"label\":" });
+    predicted.write(out);
+    if let Some(decision) = decision {
+        out.extend_from_slice(b",\"scores\":");
+        let scored = if decision.len() == 1 { &predicted.classes[1..] } else { predicted.classes };
+        write_map(out, scored, decision);
+    }
     if let Some(probabilities) = probabilities {
         out.extend_from_slice(b",\"probabilities\":");
-        write_map(out, classes, probabilities);
+        write_map(out, predicted.classes, probabilities);
     }
     out.push(b'}');
 }
@@ -79,24 +110,36 @@ mod tests {
         let label = |json: &str, text: &str| Label { json: json.to_owned(), text: text.to_owned() };
         let classes = [label("false", "False"), label("true", "True")];
         let mut out = Vec::new();
-        write_scored(&mut out, &classes, 1, &[0.5], Some(&[0.25, f64::NAN]));
+        let one = |labels| Predicted { classes: &classes, labels, multilabel: false };
+        write_scored(&mut out, &one(&[1]), Some(&[0.5]), Some(&[0.25, f64::NAN]));
         let expected = r#"{"label":true,"scores":{"True":0.5},"probabilities":{"False":0.25,"True":null}}"#;
         assert_eq!(String::from_utf8(out).unwrap(), expected);
 
         let classes = [label("\"a\\\"\"", "a\""), label("7", "7"), label("\"é\"", "é")];
         let mut out = Vec::new();
-        write_scored(&mut out, &classes, 0, &[1.0, -1e-7, 1e16], None);
+        let one = |labels| Predicted { classes: &classes, labels, multilabel: false };
+        write_scored(&mut out, &one(&[0]), Some(&[1.0, -1e-7, 1e16]), None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"{"label":"a\"","scores":{"a\"":1.0,"7":-1e-07,"é":1e+16}}"#
         );
 
         let mut out = Vec::new();
-        begin_tagged(&mut out, "x\n", &classes[2]);
+        begin_tagged(&mut out, "x\n", &one(&[2]));
         write_best(&mut out, &classes, &[0.1, 0.2, 0.7], &[2, 1]);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"{"input_text":"x\n","predicted_tag":"é","probabilities":[{"tag":"é","probability":0.7},{"tag":7,"probability":0.2}]"#
         );
+
+        let several = |labels| Predicted { classes: &classes, labels, multilabel: true };
+        for (labels, expected) in [(&[][..], r#"{"labels":[]}"#), (&[0, 1], r#"{"labels":["a\"",7]}"#)] {
+            let mut out = Vec::new();
+            write_scored(&mut out, &several(labels), None, None);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let mut out = Vec::new();
+        begin_tagged(&mut out, "", &several(&[2]));
+        assert_eq!(String::from_utf8(out).unwrap(), r#"{"input_text":"","predicted_tags":["é"]"#);
     }
 }

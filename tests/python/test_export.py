@@ -35,7 +35,7 @@ EXACT = {
     "own vocabulary": dict(vectorizer=TfidfVectorizer(vocabulary={"the": 1, "dough": 0, "Never": 2, "never seen": 3})),
     "char ignores word settings": dict(vectorizer=TfidfVectorizer(analyzer="char", token_pattern=None)),
     "cleaned": dict(cleaner=TextCleaner(), vectorizer=TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))),
-    "own stop words": dict(cleaner=TextCleaner(lower=False, stop_words=["the", "c++", "."])),
+    "own stop words": dict(cleaner=TextCleaner(lower=False, stop_words=["the", "c_+_d", "ſ"])),
     "no stop words": dict(cleaner=TextCleaner(stop_words=None)),
     "hinge": dict(classifier=SGDClassifier(loss="hinge", random_state=0)),
     "averaged": dict(classifier=SGDClassifier(loss="log_loss", average=True, random_state=0)),
@@ -75,7 +75,7 @@ def test_the_files_say_what_scikit_learn_says(case, tmp_path):
     assert about["vectorizers"][0]["ngram_range"] == list(vectorizer.ngram_range)
     assert (artifact.manifest["name"], artifact.manifest["version"]) == ("model", "7")
 
-    texts = [*TEXTS, *(text.upper() for text in TEXTS), "the Never never seen", "C++ . the. The"]
+    texts = [*TEXTS, *(text.upper() for text in TEXTS), "the Never never seen", "c_+_d . the. The"]
     decision = pipeline.decision_function(texts).reshape(len(texts), -1).tolist()
     shares = pipeline.predict_proba(texts).tolist() if hasattr(pipeline, "predict_proba") else [None] * len(texts)
     for text, *answer in zip(texts, decision, pipeline.predict(texts).tolist(), shares):

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from conftest import NAMES, TEXTS, fit
 from linnet_export import ExportError, TextCleaner, export
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import LogisticRegressionCV, SGDClassifier
+from sklearn.linear_model import SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import Pipeline
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 
 def shout(text):
@@ -78,6 +82,18 @@ def with_infinite_idf(vectorizer):
     vectorizer.idf_ = idf
 
 
+def calibrated(estimator=None, **parameters):
+    """A calibrated model of two folds."""
+    return CalibratedClassifierCV(estimator or LinearSVC(), cv=2, **parameters)
+
+
+def steep(pipeline):
+    """An isotonic calibration with two knots at the same place."""
+    regression = pipeline[-1].calibrated_classifiers_[0].calibrators[0]
+    regression.X_thresholds_, regression.y_thresholds_ = np.array([0.5, 0.5]), np.array([0.0, 1.0])
+    return pipeline
+
+
 def three_steps(middle):
     """A selector or projection between vectorizer and classifier."""
     steps = [("tfidf", TfidfVectorizer()), ("middle", middle), ("classifier", SGDClassifier())]
@@ -108,16 +124,36 @@ REFUSED = {
     "CountVectorizer": (lambda: fit(CountVectorizer()), "step 'tfidf' (CountVectorizer): this step is not supported"),
     "TruncatedSVD": (three_steps(TruncatedSVD(2)), "step 'middle' (TruncatedSVD): this step is not supported"),
     "SelectKBest": (three_steps(SelectKBest(k=5)), "step 'middle' (SelectKBest): this step is not supported"),
-    "LinearSVC": (lambda: fit(classifier=LinearSVC()), "step 'classifier' (LinearSVC): this step is not supported"),
-    "LogisticRegressionCV": (
-        lambda: fit(classifier=LogisticRegressionCV(cv=2)),
-        "step 'classifier' (LogisticRegressionCV): this step is not supported",
+    "SVC": (lambda: fit(classifier=SVC()), "step 'classifier' (SVC): this step is not supported"),
+    "temperature": (
+        lambda: fit(classifier=calibrated(method="temperature")),
+        "step 'classifier' (CalibratedClassifierCV): method='temperature' is not supported",
+    ),
+    "calibrated bayes": (
+        lambda: fit(classifier=calibrated(MultinomialNB())),
+        "(CalibratedClassifierCV): estimator: it is not a linear model with a decision_function",
+    ),
+    "steep isotonic": (
+        lambda: steep(fit(classifier=calibrated(method="isotonic"))),
+        "method='isotonic': a slope of inf makes rounding errors visible",
+    ),
+    "one vs rest bayes": (
+        lambda: fit(classifier=OneVsRestClassifier(MultinomialNB())),
+        "(OneVsRestClassifier): estimator: it has no decision_function",
+    ),
+    "one vs rest presence": (
+        lambda: fit(classifier=OneVsRestClassifier(BernoulliNB())),
+        "(OneVsRestClassifier): estimator: it is not a binary linear model",
+    ),
+    "one vs rest of forests": (
+        lambda: fit(classifier=OneVsRestClassifier(DecisionTreeClassifier())),
+        "step 'classifier' (DecisionTreeClassifier): this step is not supported",
+    ),
+    "binarize": (
+        lambda: fit(classifier=BernoulliNB(binarize=0.1)),
+        "step 'classifier' (BernoulliNB): binarize=0.1 is not supported",
     ),
     "subclass": (lambda: fit(classifier=Lying()), "step 'classifier' (Lying): this step is not supported"),
-    "modified_huber": (
-        lambda: fit(classifier=SGDClassifier(loss="modified_huber")),
-        "step 'classifier' (SGDClassifier): loss='modified_huber' is not supported",
-    ),
     "preprocessor": (vectorizer(preprocessor=shout), "(TfidfVectorizer): preprocessor=<function shout"),
     "tokenizer": (vectorizer(tokenizer=str.split, token_pattern=None), "(TfidfVectorizer): tokenizer="),
     "analyzer": (vectorizer(analyzer=str.split), "(TfidfVectorizer): analyzer="),
@@ -192,6 +228,7 @@ DOCUMENTS = {
     "one probe": ({"probe_texts": "text"}, "probe_texts: expected a list"),
     "bad probe": ({"probe_texts": ["a", 5]}, "probe_texts[1]: not a text"),
     "surrogate probe": ({"probe_texts": ["\ud800"]}, "probe_texts[0]: not a text"),
+    "labels": ({"labels": ["a", "b", "c"]}, "labels: only a multilabel model is given names"),
     "empty name": ({"name": ""}, "name: expected a non-empty str"),
     "version": ({"version": 1.5}, "version: expected a non-empty str, got 1.5"),
 }

@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
 
 
-def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, name=None, version=None) -> str:
+def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, labels=None, name=None, version=None) -> str:
     """Write a fitted pipeline as an artifact directory and return its absolute path.
 
     Parameters
@@ -36,6 +36,8 @@ def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, n
         The answers of `/args` and `/performance`; anything that `json.dumps` takes without NaN and infinities.
     probe_texts : list of str or None
         The texts that a server must score as this pipeline does before it is ready; chosen here when None.
+    labels : list or None
+        Names of the columns of a multilabel model, which knows their numbers alone.
     name, version : str or None
         By default the layout `<name>/<version>/` tells both; without it, `outdir`'s own name, and "1".
 
@@ -52,10 +54,10 @@ def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, n
         "performance.json": _document("performance", performance),
     }
     texts = None if probe_texts is None else probes.check_texts(probe_texts)
-    model = read_pipeline(pipeline)
+    model = read_pipeline(pipeline, labels)
     if texts is None:
         texts = probes.choose_texts(model.terms, model.classifier.tensors["coef"])
-    answers, probability = probes.answer(model, texts)
+    answers = probes.answer(model, texts)
     manifest = {
         "format": "linnet",
         "format_version": FORMAT_VERSION,
@@ -66,7 +68,7 @@ def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, n
         "pipeline": {
             "cleaner": model.cleaner,
             "vectorizers": [vectorizer.manifest for vectorizer in model.vectorizers],
-            "classifier": {"kind": "linear", "rows": model.classifier.rows, "probability": probability},
+            "classifier": model.classifier.manifest,
             "classes": model.classifier.classes,
         },
         "probes": {"tolerance": probes.TOLERANCE, "texts": answers},

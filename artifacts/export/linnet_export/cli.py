@@ -18,6 +18,7 @@ def main(argv=None) -> int:
         export = _exporter()
         args, performance = _read_object(options.args), _read_object(options.performance)
         probe_texts = _read_texts(options.probe_texts)
+        labels = _read_labels(options.labels)
         pipeline = _load(options.model)
         outdir = export(
             pipeline,
@@ -25,6 +26,7 @@ def main(argv=None) -> int:
             args=args,
             performance=performance,
             probe_texts=probe_texts,
+            labels=labels,
             name=options.name,
             version=options.version,
         )
@@ -69,6 +71,7 @@ def _parser():
     parser.add_argument(
         "--probe-texts", metavar="FILE", help='JSON lines {"text": "…"}: what a server must score right'
     )
+    parser.add_argument("--labels", metavar="FILE", help="JSON list: names for the columns of a multilabel model")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
     parser.add_argument("-V", action="version", version=f"linnet-export {__version__}")
     return parser
@@ -108,6 +111,16 @@ def _read_object(path):
     if not isinstance(document, dict):
         raise ExportError(f"{path}: expected a JSON object")
     return document
+
+
+def _read_labels(path):
+    """A JSON list from a file, or None without one."""
+    if path is None:
+        return None
+    labels = _parse(path, _read(path))
+    if not isinstance(labels, list):
+        raise ExportError(f"{path}: expected a JSON list")
+    return labels
 
 
 def _read_texts(path):

@@ -8,10 +8,10 @@ from typing import Optional
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
 
-from .classifier import Classifier, read_classifier
+from .classifier import Classifier, best_estimator, read_classifier
 from .cleaner import TextCleaner, read_cleaner
 from .errors import ExportError, refusal
-from .vectorizer import Vectorizer, read_vectorizer
+from .vectorizer import Vectorizer, read_vectorizer, to_presence
 
 
 @dataclass
@@ -23,11 +23,16 @@ class Model:
     vectorizers: list[Vectorizer]
     classifier: Classifier
     classifier_step: str
+    estimator: object
 
     @property
     def terms(self) -> list:
         """All terms, in column order."""
         return [term for vectorizer in self.vectorizers for term in vectorizer.terms]
+
+    def transform(self, texts: list):
+        """The feature vectors of texts, one a row."""
+        return self.pipeline[:-1].transform(texts)
 
     def tensors(self) -> dict:
         """The model's tensors by their full names (the character tables apart)."""
@@ -38,8 +43,9 @@ class Model:
         return named
 
 
-def read_pipeline(pipeline: object) -> Model:
+def read_pipeline(pipeline: object, labels: Optional[list] = None) -> Model:
     """Take a fitted `Pipeline([cleaner,] vectorizer, classifier)` apart, or refuse it by its first obstacle."""
+    pipeline = best_estimator(pipeline)
     if type(pipeline) is not Pipeline:
         kind = type(pipeline)
         raise ExportError(f"expected a fitted sklearn.pipeline.Pipeline, got {kind.__module__}.{kind.__qualname__}")
@@ -55,6 +61,8 @@ def read_pipeline(pipeline: object) -> Model:
     if len(steps) < 2:
         raise ExportError("the pipeline needs a TfidfVectorizer and a classifier after it")
     vectorizer = read_vectorizer(*steps[0])
-    name, estimator = steps[-1]
-    classifier = read_classifier(name, estimator, len(vectorizer.terms))
-    return Model(pipeline, cleaner, [vectorizer], classifier, name)
+    name, estimator = steps[-1][0], best_estimator(steps[-1][1])
+    classifier = read_classifier(name, estimator, len(vectorizer.terms), labels)
+    if classifier.presence:
+        to_presence(name, estimator, vectorizer)
+    return Model(pipeline, cleaner, [vectorizer], classifier, name, estimator)

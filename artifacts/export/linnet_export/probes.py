@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .classifier import probability_kind
 from .errors import ExportError
 from .labels import label_scalar
+from .probability import choose_probability
 
 TOLERANCE = 1e-9  # of a decision value or a probability; on decision values times max(1, sum of |weight * value|)
 
@@ -51,26 +51,33 @@ def check_texts(texts: object) -> list:
     return texts
 
 
-def answer(model, texts: list) -> tuple:
-    """The pipeline's answers to the texts, as the manifest's list, and the model's probability kind.
+def answer(model, texts: list) -> list:
+    """The pipeline's answers to the texts, as the manifest's list; settles the model's probability kind.
 
     A text that gets probabilities that are not finite is left out: only an older scikit-learn has such answers (it
     divides 0 by 0 where a newer one calls all classes equally likely).
     """
     pipeline, classifier = model.pipeline, model.classifier
-    estimator = pipeline.steps[-1][1]
+    multilabel = classifier.manifest.get("multilabel", False)
     try:
-        decision = np.asarray(pipeline.decision_function(texts)).reshape(len(texts), -1)
-        labels = [label_scalar(label) for label in pipeline.predict(texts)]
-        kind = probability_kind(model.classifier_step, estimator, classifier.kinds, pipeline[:-1].transform(texts))
-        shares = [None] * len(texts) if kind is None else pipeline.predict_proba(texts).tolist()
+        vectors = model.transform(texts)
+        decision = classifier.decide(vectors)
+        predicted = pipeline.predict(texts)
+        choose_probability(model.classifier_step, model.estimator, classifier, classifier.decide, vectors)
+        has_shares = classifier.manifest["probability"] is not None
+        shares = pipeline.predict_proba(texts).tolist() if has_shares else [None] * len(texts)
     except ExportError:
         raise
     except Exception as error:  # whatever a pipeline raises, for example one that another scikit-learn fitted
         raise ExportError(f"the pipeline itself fails on the probe texts: {type(error).__name__}: {error}") from error
-    answers = [
-        {"text": text, "decision": values.tolist(), "label": label, "probabilities": share}
-        for text, values, label, share in zip(texts, decision, labels, shares)
-        if share is None or np.isfinite(share).all()
-    ]
-    return answers, kind
+    answers = []
+    for text, values, label, share in zip(texts, decision, predicted, shares):
+        if share is not None and not np.isfinite(share).all():
+            continue
+        probe = {"text": text, "decision": values.tolist()}
+        if multilabel:
+            probe["labels"] = [name for name, has in zip(classifier.classes, label) if has]
+        else:
+            probe["label"] = label_scalar(label)
+        answers.append({**probe, "probabilities": share})
+    return answers

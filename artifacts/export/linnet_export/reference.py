@@ -14,8 +14,8 @@ from collections import Counter
 
 import numpy as np
 
-from .classifier import probabilities
 from .errors import ExportError
+from .probability import label_columns, probabilities
 from .tensors import read_tensors
 
 SIGMA, FINAL_SIGMA, SMALL_SIGMA = "Σ", "ς", "σ"
@@ -165,13 +165,17 @@ class Artifact:
         columns, values = list(features), np.fromiter(features.values(), dtype=float)
         products = self.tensors["classifier.coef"][:, columns] * values
         decision = products.sum(axis=1) + self.tensors["classifier.intercept"]
-        best = int(decision[0] > 0) if len(decision) == 1 else int(decision.argmax())
-        kind = self.pipeline["classifier"]["probability"]
-        shares = None if kind is None else probabilities(kind, decision.reshape(1, -1))[0].tolist()
+        classifier, classes = self.pipeline["classifier"], self.pipeline["classes"]
+        shares = None
+        if classifier["probability"] is not None:
+            named = {name.partition(".")[2]: t for name, t in self.tensors.items() if name.startswith("classifier.")}
+            shares = probabilities(classifier, named, len(classes), decision.reshape(1, -1))[0].tolist()
+        names = [classes[column] for column in label_columns(classifier, decision, shares)]
         return {
             "decision": decision.tolist(),
-            "label": self.pipeline["classes"][best],
+            **({"labels": names} if classifier.get("multilabel") else {"label": names[0]}),
             "probabilities": shares,
+            "by_decision": classifier["probability"] != "calibrated",
             "scale": np.maximum(1, np.abs(products).sum(axis=1)).tolist(),
         }
 
@@ -191,12 +195,22 @@ def difference(score, expected, tolerance):
             return f"probabilities[{column}] is {got!r}, expected {want!r}"
     if (score["probabilities"] is None) != (expected["probabilities"] is None):
         return "probabilities are there in one and not in the other"
-    ranked = sorted(expected["decision"] if len(expected["decision"]) > 1 else [0.0, *expected["decision"]])
-    gap = ranked[-1] - ranked[-2]
-    # Within the tolerance either label is right, but for ties that are exact by construction.
-    if (gap == 0 or gap > tolerance * max(score["scale"])) and score["label"] != expected["label"]:
-        return f"label is {score['label']!r}, expected {expected['label']!r}"
+    key = "labels" if "labels" in expected else "label"
+    if score[key] != expected[key] and not _near_tie(score, expected, tolerance):
+        return f"{key} is {score[key]!r}, expected {expected[key]!r}"
     return None
+
+
+def _near_tie(score, expected, tolerance):
+    """Whether rounding may decide between labels: within the tolerance either is right, but for exact ties."""
+    if "labels" in expected:
+        threshold, values = (0.0, expected["decision"]) if score["by_decision"] else (0.5, expected["probabilities"])
+        gaps = [abs(value - threshold) for value in values]
+    else:
+        values = expected["decision"] if score["by_decision"] else expected["probabilities"]
+        ranked = sorted(values if len(values) > 1 else [0.0, *values])
+        gaps = [ranked[-1] - ranked[-2]]
+    return any(0 < gap <= tolerance * max(score["scale"]) for gap in gaps)
 
 
 def check(directory, tensors):

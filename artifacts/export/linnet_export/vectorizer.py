@@ -68,6 +68,14 @@ def read_vectorizer(step: str, vectorizer: TfidfVectorizer) -> Vectorizer:
     return Vectorizer(manifest, terms, tensors)
 
 
+def to_presence(step: str, classifier: object, vectorizer: Vectorizer) -> None:
+    """Replace values by whether they are above zero, which is whether the term is there."""
+    idf = vectorizer.tensors.pop("idf", None)
+    if idf is not None and not (idf > 0).all():
+        raise refusal(step, classifier, "binarize: an idf that is not above zero makes values that are not either")
+    vectorizer.manifest.update(binary=True, sublinear_tf=False, idf=False, norm=None)
+
+
 def _analyzer(step, vectorizer):
     """The analyzer's name, once nothing is in the way of its having scikit-learn's own meaning."""
 

@@ -14,7 +14,6 @@ use axum::{Json, Router};
 use clap::Args;
 use linnet::model::artifact::Artifact;
 use linnet::model::plain::{PlainModel, PlainScratch};
-use linnet::model::probability::predicted_class;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -99,7 +98,7 @@ impl Afternoon {
         let class = BUFFERS.with_borrow_mut(|buffers| {
             let (scratch, decision) = buffers.get_or_insert_with(|| (self.model.scratch(), Vec::new()));
             self.model.decision(text, scratch, decision);
-            predicted_class(decision)
+            largest(decision)
         });
         &self.classes[class]
     }
@@ -213,6 +212,14 @@ pub(crate) fn run(args: &AfternoonArgs) -> Result<()> {
         axum::serve(listener, router).await?;
         Ok(())
     })
+}
+
+/// The index of the largest decision value, the first of equal ones; of a single one whether it is positive.
+fn largest(decision: &[f64]) -> usize {
+    match decision {
+        [value] => usize::from(*value > 0.0),
+        values => (1..values.len()).fold(0, |best, at| if values[at] > values[best] { at } else { best }),
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) fn check(running: &Running, workshop: &Workshop) -> Result<()> {
         return Ok(());
     }
     let expected: Vec<Value> =
-        probes.iter().filter_map(|probe| serde_json::from_str(&probe.label.json).ok()).collect();
+        probes.iter().filter_map(|probe| serde_json::from_str(&probe.label.as_ref()?.json).ok()).collect();
     if labels == expected {
         return Ok(());
     }
