@@ -62,8 +62,14 @@ fn take(session: &Session, report: &mut TargetReport) -> Result<()> {
             report.command_line.clone_from(&running.command_line);
         }
         saturate(&running, CONNECTIONS, session.duration)?;
+        busy.push(pss_kib(running.pid()) as f64);
+        if round == 0 {
+            match syscalls(&running, session.duration) {
+                Ok(calls) => report.syscalls = Some(calls),
+                Err(error) => report.missing.push(format!("system calls: {error}")),
+            }
+        }
         let loaded = pss_kib(running.pid());
-        busy.push(loaded as f64);
         match idle_connections(&running) {
             Ok(connections) => {
                 let more = pss_kib(running.pid()).saturating_sub(loaded);
@@ -71,12 +77,6 @@ fn take(session: &Session, report: &mut TargetReport) -> Result<()> {
             }
             Err(error) if round == 0 => report.missing.push(format!("idle connections: {error}")),
             Err(_) => {}
-        }
-        if round == 0 {
-            match syscalls(&running, session.duration) {
-                Ok(calls) => report.syscalls = Some(calls),
-                Err(error) => report.missing.push(format!("system calls: {error}")),
-            }
         }
     }
     report.start_up_ms = Spread::of(start_up);
