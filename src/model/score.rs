@@ -1,24 +1,24 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
+use super::analysis::{Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
 use super::document::Document;
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::index::TermIndex;
-use super::manifest::{
-    Cleaner as CleanerSettings, Label, Manifest, Norm, Probes, Vectorizer as VectorizerSettings,
-    VocabularyVectorizer,
-};
+use super::manifest::{Cleaner as CleanerSettings, Label, Manifest, NgramVectorizer, Norm, Probes};
+use super::murmur::bucket;
 use super::probability::{Calibrators, Outcome};
-use crate::text::analyzer::AnalyzerScratch;
 use crate::text::characters::Characters;
 use crate::text::cleaner::{Cleaner, CleanerScratch};
-use crate::text::lower::lower_into;
 
 /// Width of a padded row of weights: a multiple of 4 `f64` (one AVX2 register), or 1 for a binary model.
 pub const fn lanes(rows: usize) -> usize {
     if rows == 1 { 1 } else { rows.next_multiple_of(4) }
 }
+
+/// A signed count of 0, of a column that has been met.
+const NOTHING_YET: u32 = 1 << 31;
 
 /// A model ready to score: a view into an image.
 #[derive(Debug)]
@@ -36,12 +36,16 @@ pub struct Model<'i> {
 /// One vectorizer with its share of the weights.
 #[derive(Debug)]
 struct Vectorizer<'i> {
-    settings: VocabularyVectorizer,
+    settings: NgramVectorizer,
+    analysis: Analysis<'i>,
+    /// Empty for a hashing vectorizer.
     index: TermIndex<'i>,
     /// One a term, or none at all.
     idf: &'i [f64],
-    /// `index.len() × lanes`, the inverse document frequency folded in.
+    /// `features × lanes`; the inverse document frequency is folded in, unless further rescalings come between.
     weights: &'i [f64],
+    /// The factors of the further rescalings, one after the other.
+    scales: &'i [f64],
 }
 
 /// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
@@ -49,12 +53,14 @@ struct Vectorizer<'i> {
 pub struct Scratch {
     cleaner: CleanerScratch,
     cleaned: String,
-    lowered: String,
-    analyzer: AnalyzerScratch,
-    /// One a column of the widest vectorizer; all zero between texts.
+    analysis: AnalysisScratch,
+    /// One a column of the widest vectorizer; all zero between texts. A hashing vectorizer's counts, which have signs,
+    /// stand above [`NOTHING_YET`], so that 0 says for them too that a column has not been met.
     counts: Vec<u32>,
     /// Columns whose count is not zero, in the order of their first n-gram.
     touched: Vec<u32>,
+    /// Their values, where these are rescaled further.
+    values: Vec<f64>,
     /// The decision values while they are summed, padded.
     sums: Vec<f64>,
     decision: Vec<f64>,
@@ -87,9 +93,7 @@ impl<'i> Model<'i> {
             .vectorizers
             .iter()
             .enumerate()
-            .map(|(at, VectorizerSettings::Vocabulary(settings))| {
-                Vectorizer::from_image(image, at, settings, intercepts.len())
-            })
+            .map(|(at, settings)| Vectorizer::from_image(image, at, settings.settings(), intercepts.len()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             args: Document::parse(image.section(Section::Args, 0)?)?,
@@ -125,7 +129,7 @@ impl<'i> Model<'i> {
 
     /// Number of columns of all vectorizers together.
     pub fn features(&self) -> usize {
-        self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).sum()
+        self.vectorizers.iter().map(|vectorizer| vectorizer.settings.features).sum()
     }
 
     /// What becomes of decision values: labels and probabilities.
@@ -145,14 +149,14 @@ impl<'i> Model<'i> {
 
     /// Buffers for [`Self::decision`], of the right sizes from the start.
     pub fn scratch(&self) -> Scratch {
-        let widest = self.vectorizers.iter().map(|vectorizer| vectorizer.index.len()).max();
+        let widest = self.vectorizers.iter().map(|vectorizer| vectorizer.settings.features).max();
         Scratch { counts: vec![0; widest.unwrap_or(0)], ..Scratch::default() }
     }
 
     /// The decision values of `text`, one a row, as scikit-learn's `decision_function` has them.
     /// `scratch` comes from [`Self::scratch`] of this same model.
     pub fn decision<'s>(&self, text: &str, scratch: &'s mut Scratch) -> &'s [f64] {
-        let Scratch { cleaner, cleaned, lowered, analyzer, counts, touched, sums, decision } = scratch;
+        let Scratch { cleaner, cleaned, analysis, counts, touched, values, sums, decision } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
                 rules.clean_into(self.characters, text, cleaner, cleaned);
@@ -163,24 +167,8 @@ impl<'i> Model<'i> {
         decision.clear();
         decision.extend_from_slice(self.intercepts);
         for vectorizer in &self.vectorizers {
-            let settings = &vectorizer.settings;
-            let text = if settings.lowercase {
-                lowered.clear();
-                lower_into(self.characters, text, lowered);
-                lowered.as_str()
-            } else {
-                text
-            };
-            analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
-                if let Some(column) = vectorizer.index.get(ngram) {
-                    let count = &mut counts[column as usize];
-                    if *count == 0 {
-                        touched.push(column);
-                    }
-                    *count += 1;
-                }
-            });
-            let norm = vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums);
+            vectorizer.count(self.characters, text, analysis, counts, touched);
+            let norm = vectorizer.sum(counts, touched, values, lanes(self.intercepts.len()), sums);
             for (value, sum) in decision.iter_mut().zip(sums.iter()) {
                 *value += sum / norm;
             }
@@ -214,7 +202,7 @@ impl<'i> Vectorizer<'i> {
     fn from_image(
         image: Image<'i>,
         at: usize,
-        settings: &VocabularyVectorizer,
+        settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
         let index = TermIndex::from_parts(
@@ -224,44 +212,123 @@ impl<'i> Vectorizer<'i> {
         )?;
         let idf: &[f64] = image.section(Section::Idf, at)?;
         let weights: &[f64] = image.section(Section::Weights, at)?;
-        let columns = if settings.idf { index.len() } else { 0 };
-        if idf.len() != columns || weights.len() != index.len() * lanes(rows) {
+        let scales: &[f64] = image.section(Section::Scales, at)?;
+        let features = settings.features;
+        let terms = if settings.alternate_sign.is_some() { 0 } else { features };
+        let idfs = if settings.idf { features } else { 0 };
+        let factors = settings.then.iter().filter(|next| next.scale).count() * features;
+        if index.len() != terms
+            || idf.len() != idfs
+            || weights.len() != features * lanes(rows)
+            || scales.len() != factors
+        {
             return Err(Defect::Image("its weights do not fit its terms"));
         }
-        Ok(Self { settings: settings.clone(), index, idf, weights })
+        let analysis = Analysis::from_image(image, at, settings)?;
+        Ok(Self { settings: settings.clone(), analysis, index, idf, weights, scales })
     }
 
-    /// Replaces `sums` by the weights of all counted terms, each times its term frequency; returns the norm to divide
-    /// them by. Leaves `counts` all zero and `touched` empty.
-    fn sum(&self, counts: &mut [u32], touched: &mut Vec<u32>, lanes: usize, sums: &mut Vec<f64>) -> f64 {
+    /// Counts the n-grams of a cleaned text: `touched` gets the columns that were met, `counts` how often.
+    fn count(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut AnalysisScratch,
+        counts: &mut [u32],
+        touched: &mut Vec<u32>,
+    ) {
+        if let Some(alternate_sign) = self.settings.alternate_sign {
+            let columns = self.settings.features as u32; // the manifest bounds it by 2³¹ − 1
+            self.analysis.ngrams(characters, text, scratch, |ngram| {
+                let bucket = bucket(ngram, columns);
+                let count = &mut counts[bucket.column as usize];
+                if *count == 0 {
+                    touched.push(bucket.column);
+                    *count = NOTHING_YET;
+                }
+                *count = if alternate_sign && bucket.negative { *count - 1 } else { *count + 1 };
+            });
+            return;
+        }
+        self.analysis.ngrams(characters, text, scratch, |ngram| {
+            if let Some(column) = self.index.get(ngram) {
+                let count = &mut counts[column as usize];
+                if *count == 0 {
+                    touched.push(column);
+                }
+                *count += 1;
+            }
+        });
+    }
+
+    /// Replaces `sums` by the weights of all counted columns, each times its value but for the norm; returns the norm
+    /// to divide them by. Leaves `counts` all zero and `touched` empty.
+    fn sum(
+        &self,
+        counts: &mut [u32],
+        touched: &mut Vec<u32>,
+        values: &mut Vec<f64>,
+        lanes: usize,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
         sums.clear();
         sums.resize(lanes, 0.0);
+        let mut add = |column: u32, value: f64| {
+            let weights = &self.weights[column as usize * lanes..][..lanes];
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += value * weight;
+            }
+        };
+        let idf = |column: u32| if self.settings.idf { self.idf[column as usize] } else { 1.0 };
         let mut norm = 0.0;
-        for column in touched.drain(..) {
-            let column = column as usize;
-            let tf = self.term_frequency(std::mem::take(&mut counts[column]));
-            let value = if self.settings.idf { tf * self.idf[column] } else { tf };
+        values.clear();
+        for &column in touched.iter() {
+            let tf = self.term_frequency(std::mem::take(&mut counts[column as usize]));
+            let value = tf * idf(column);
             norm += match self.settings.norm {
                 None => 0.0,
                 Some(Norm::L1) => value.abs(),
                 Some(Norm::L2) => value * value,
             };
-            let weights = &self.weights[column * lanes..][..lanes];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += tf * weight;
+            if self.settings.then.is_empty() {
+                add(column, tf); // the weights hold the idf
+            } else {
+                values.push(value);
             }
         }
-        match self.settings.norm {
+        let norm = match self.settings.norm {
             Some(_) if norm == 0.0 => 1.0, // scikit-learn leaves a zero vector as it is
             None => 1.0,
             Some(Norm::L1) => norm,
             Some(Norm::L2) => norm.sqrt(),
+        };
+        if !self.settings.then.is_empty() {
+            for value in values.iter_mut() {
+                *value /= norm;
+            }
+            self.rescale(touched, values);
+            touched.iter().zip(values.iter()).for_each(|(&column, &value)| add(column, value));
+        }
+        touched.clear();
+        if self.settings.then.is_empty() { norm } else { 1.0 }
+    }
+
+    /// The further rescalings of a vector.
+    fn rescale(&self, columns: &[u32], values: &mut [f64]) {
+        let mut scales = self.scales.chunks_exact(self.settings.features);
+        for next in &self.settings.then {
+            let scale = if next.scale { scales.next().unwrap_or_default() } else { &[] };
+            next.apply(columns, values, scale);
         }
     }
 
     /// `tf` as `TfidfTransformer` has it.
     fn term_frequency(&self, count: u32) -> f64 {
-        let tf = if self.settings.binary { 1.0 } else { f64::from(count) };
+        let tf = match self.settings.alternate_sign {
+            _ if self.settings.binary => 1.0,
+            None => f64::from(count),
+            Some(_) => f64::from(count) - f64::from(NOTHING_YET),
+        };
         if self.settings.sublinear_tf { 1.0 + tf.ln() } else { tf }
     }
 }
