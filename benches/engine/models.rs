@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use linnet::model::artifact::{Artifact, Vocabulary};
-use linnet::model::manifest::{Manifest, Vectorizer};
+use linnet::model::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::corpus::Random;
@@ -52,8 +52,8 @@ fn changed(mut artifact: Artifact, change: impl FnOnce(&mut Value)) -> Artifact 
     artifact.manifest_bytes = manifest.to_string().into_bytes();
     artifact.manifest = Manifest::parse(&artifact.manifest_bytes).expect("the change is sound");
     let settings = &artifact.manifest.pipeline.vectorizers;
-    for (vocabulary, Vectorizer::Vocabulary(settings)) in artifact.vocabularies.iter_mut().zip(settings) {
-        vocabulary.settings = settings.clone();
+    for (vocabulary, vectorizer) in artifact.vocabularies.iter_mut().zip(settings) {
+        vocabulary.settings = vectorizer.settings().clone();
     }
     artifact
 }
@@ -103,6 +103,8 @@ pub(super) fn large(classes: usize) -> Artifact {
         ends: ends.collect(),
         idf: Some((0..terms.len()).map(|at| 1.0 + (at % 89) as f64 / 10.0).collect()),
         terms: terms.into_iter().collect::<String>().into_bytes(),
+        scales: Vec::new(),
+        pattern: None,
     }];
     with_classes(artifact, classes)
 }

@@ -1,20 +1,16 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
+use super::analysis::{Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
 use super::document::Document;
 use super::error::Defect;
 use super::fast::{self, FastScratch, FastVectorizer};
+use super::general::{GeneralScratch, GeneralVectorizer};
 use super::image::{Image, Section};
-use super::index::TermIndex;
-use super::manifest::{
-    Cleaner as CleanerSettings, Label, Manifest, Norm, Probes, Vectorizer as VectorizerSettings,
-    VocabularyVectorizer,
-};
+use super::manifest::{Cleaner as CleanerSettings, Label, Manifest, NgramVectorizer, Probes};
 use super::probability::{Calibrators, Outcome};
-use crate::text::analyzer::AnalyzerScratch;
 use crate::text::characters::Characters;
 use crate::text::cleaner::{Cleaner, CleanerScratch};
-use crate::text::lower::lower_into;
 
 /// Width of a padded row of weights: a multiple of 4 `f64` (one AVX2 register), or 1 for a binary model.
 pub const fn lanes(rows: usize) -> usize {
@@ -37,19 +33,8 @@ pub struct Model<'i> {
 /// How a vectorizer is run: by the fast engine where it can be, else by the general one.
 #[derive(Debug)]
 enum Engine<'i> {
-    Fast(VocabularyVectorizer, FastVectorizer<'i>),
-    General(Vectorizer<'i>),
-}
-
-/// One vectorizer of the general engine with its share of the weights.
-#[derive(Debug)]
-struct Vectorizer<'i> {
-    settings: VocabularyVectorizer,
-    index: TermIndex<'i>,
-    /// One a term, or none at all.
-    idf: &'i [f64],
-    /// `index.len() × lanes`, the inverse document frequency folded in.
-    weights: &'i [f64],
+    Fast(Analysis<'i>, FastVectorizer<'i>),
+    General(GeneralVectorizer<'i>),
 }
 
 /// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
@@ -57,24 +42,28 @@ struct Vectorizer<'i> {
 pub struct Scratch {
     cleaner: CleanerScratch,
     cleaned: String,
-    lowered: String,
-    analyzer: AnalyzerScratch,
-    /// One a vectorizer; `None` for one of the general engine.
-    fast: Vec<Option<FastScratch>>,
-    /// One a column of the widest vectorizer of the general engine; all zero between texts.
-    counts: Vec<u32>,
-    /// Columns whose count is not zero, in the order of their first n-gram.
-    touched: Vec<u32>,
+    analysis: AnalysisScratch,
+    /// One a vectorizer.
+    engines: Vec<EngineScratch>,
     /// The decision values while they are summed, padded.
     sums: Vec<f64>,
     decision: Vec<f64>,
 }
 
+#[derive(Debug)]
+enum EngineScratch {
+    Fast(Box<FastScratch>),
+    General(GeneralScratch),
+}
+
 impl Scratch {
     /// How often a word was found in the word caches, and how often one was looked for.
     pub fn word_cache_hits(&self) -> (u64, u64) {
-        let caches = self.fast.iter().flatten().map(FastScratch::cache_hits);
-        caches.fold((0, 0), |(hits, lookups), (more, further)| (hits + more, lookups + further))
+        let each = self.engines.iter().map(|engine| match engine {
+            EngineScratch::Fast(scratch) => scratch.cache_hits(),
+            EngineScratch::General(_) => (0, 0),
+        });
+        each.fold((0, 0), |(hits, lookups), (h, l)| (hits + h, lookups + l))
     }
 }
 
@@ -105,9 +94,7 @@ impl<'i> Model<'i> {
             .vectorizers
             .iter()
             .enumerate()
-            .map(|(at, VectorizerSettings::Vocabulary(settings))| {
-                Engine::from_image(image, at, settings, intercepts.len())
-            })
+            .map(|(at, settings)| Engine::from_image(image, at, settings.settings(), intercepts.len()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             args: Document::parse(image.section(Section::Args, 0)?)?,
@@ -143,7 +130,7 @@ impl<'i> Model<'i> {
 
     /// Number of columns of all vectorizers together.
     pub fn features(&self) -> usize {
-        self.vectorizers.iter().map(|engine| engine.settings().features).sum()
+        self.manifest.pipeline.vectorizers.iter().map(|vectorizer| vectorizer.settings().features).sum()
     }
 
     /// What becomes of decision values: labels and probabilities.
@@ -163,21 +150,17 @@ impl<'i> Model<'i> {
 
     /// Buffers for [`Self::decision`], of the right sizes from the start.
     pub fn scratch(&self) -> Scratch {
-        let counted = self.vectorizers.iter().map(|engine| match engine {
-            Engine::Fast(..) => 0,
-            Engine::General(vectorizer) => vectorizer.index.len(),
+        let engines = self.vectorizers.iter().map(|engine| match engine {
+            Engine::Fast(_, vectorizer) => EngineScratch::Fast(Box::new(vectorizer.scratch())),
+            Engine::General(vectorizer) => EngineScratch::General(vectorizer.scratch()),
         });
-        let fast = self.vectorizers.iter().map(|engine| match engine {
-            Engine::Fast(_, vectorizer) => Some(vectorizer.scratch()),
-            Engine::General(_) => None,
-        });
-        Scratch { counts: vec![0; counted.max().unwrap_or(0)], fast: fast.collect(), ..Scratch::default() }
+        Scratch { engines: engines.collect(), ..Scratch::default() }
     }
 
     /// The decision values of `text`, one a row, as scikit-learn's `decision_function` has them.
     /// `scratch` comes from [`Self::scratch`] of this same model.
     pub fn decision<'s>(&self, text: &str, scratch: &'s mut Scratch) -> &'s [f64] {
-        let Scratch { cleaner, cleaned, lowered, analyzer, fast, counts, touched, sums, decision } = scratch;
+        let Scratch { cleaner, cleaned, analysis, engines, sums, decision } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
                 rules.clean_into(self.characters, text, cleaner, cleaned);
@@ -187,33 +170,18 @@ impl<'i> Model<'i> {
         };
         decision.clear();
         decision.extend_from_slice(self.intercepts);
-        for (engine, fast) in self.vectorizers.iter().zip(fast) {
-            let settings = engine.settings();
-            // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
-            let text = if settings.lowercase && !self.cleaner.as_ref().is_some_and(Cleaner::lowers) {
-                lowered.clear();
-                lower_into(self.characters, text, lowered);
-                lowered.as_str()
-            } else {
-                text
-            };
-            let norm = match (engine, fast) {
-                (Engine::Fast(_, vectorizer), Some(fast)) => {
-                    vectorizer.sum(self.characters, text, fast, sums)
+        // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
+        let lowered = self.cleaner.as_ref().is_some_and(Cleaner::lowers);
+        for (engine, scratch) in self.vectorizers.iter().zip(engines) {
+            let norm = match (engine, scratch) {
+                (Engine::Fast(steps, vectorizer), EngineScratch::Fast(scratch)) => {
+                    let text = steps.prepare(self.characters, text, lowered, analysis);
+                    vectorizer.sum(self.characters, text, scratch, sums)
                 }
-                (Engine::Fast(..), None) => unreachable!("the scratch is of another model"),
-                (Engine::General(vectorizer), _) => {
-                    analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
-                        if let Some(column) = vectorizer.index.get(ngram) {
-                            let count = &mut counts[column as usize];
-                            if *count == 0 {
-                                touched.push(column);
-                            }
-                            *count += 1;
-                        }
-                    });
-                    vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums)
+                (Engine::General(vectorizer), EngineScratch::General(scratch)) => {
+                    vectorizer.sum(self.characters, text, analysis, scratch, sums)
                 }
+                _ => unreachable!("the scratch is of another model"),
             };
             for (value, sum) in decision.iter_mut().zip(sums.iter()) {
                 *value += sum / norm;
@@ -248,76 +216,14 @@ impl<'i> Engine<'i> {
     fn from_image(
         image: Image<'i>,
         at: usize,
-        settings: &VocabularyVectorizer,
+        settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
         if fast::supports(settings) {
+            let analysis = Analysis::from_image(image, at, settings)?;
             let vectorizer = FastVectorizer::from_image(image, at, settings, lanes(rows))?;
-            return Ok(Self::Fast(settings.clone(), vectorizer));
+            return Ok(Self::Fast(analysis, vectorizer));
         }
-        Vectorizer::from_image(image, at, settings, rows).map(Self::General)
-    }
-
-    fn settings(&self) -> &VocabularyVectorizer {
-        match self {
-            Self::Fast(settings, _) => settings,
-            Self::General(vectorizer) => &vectorizer.settings,
-        }
-    }
-}
-
-impl<'i> Vectorizer<'i> {
-    fn from_image(
-        image: Image<'i>,
-        at: usize,
-        settings: &VocabularyVectorizer,
-        rows: usize,
-    ) -> Result<Self, Defect> {
-        let index = TermIndex::from_parts(
-            image.section(Section::Terms, at)?,
-            image.section(Section::TermEnds, at)?,
-            image.section(Section::TermTable, at)?,
-        )?;
-        let idf: &[f64] = image.section(Section::Idf, at)?;
-        let weights: &[f64] = image.section(Section::Weights, at)?;
-        let columns = if settings.idf { index.len() } else { 0 };
-        if idf.len() != columns || weights.len() != index.len() * lanes(rows) {
-            return Err(Defect::Image("its weights do not fit its terms"));
-        }
-        Ok(Self { settings: settings.clone(), index, idf, weights })
-    }
-
-    /// Replaces `sums` by the weights of all counted terms, each times its term frequency; returns the norm to divide
-    /// them by. Leaves `counts` all zero and `touched` empty.
-    fn sum(&self, counts: &mut [u32], touched: &mut Vec<u32>, lanes: usize, sums: &mut Vec<f64>) -> f64 {
-        sums.clear();
-        sums.resize(lanes, 0.0);
-        let mut norm = 0.0;
-        for column in touched.drain(..) {
-            let column = column as usize;
-            let tf = self.term_frequency(std::mem::take(&mut counts[column]));
-            let value = if self.settings.idf { tf * self.idf[column] } else { tf };
-            norm += match self.settings.norm {
-                None => 0.0,
-                Some(Norm::L1) => value.abs(),
-                Some(Norm::L2) => value * value,
-            };
-            let weights = &self.weights[column * lanes..][..lanes];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += tf * weight;
-            }
-        }
-        match self.settings.norm {
-            Some(_) if norm == 0.0 => 1.0, // scikit-learn leaves a zero vector as it is
-            None => 1.0,
-            Some(Norm::L1) => norm,
-            Some(Norm::L2) => norm.sqrt(),
-        }
-    }
-
-    /// `tf` as `TfidfTransformer` has it.
-    fn term_frequency(&self, count: u32) -> f64 {
-        let tf = if self.settings.binary { 1.0 } else { f64::from(count) };
-        if self.settings.sublinear_tf { 1.0 + tf.ln() } else { tf }
+        GeneralVectorizer::from_image(image, at, settings, rows).map(Self::General)
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::artifact::{Artifact, Vocabulary};
-use super::manifest::{Manifest, Vectorizer};
+use super::manifest::Manifest;
 use crate::text::characters::{CharacterTables, rust_tables};
 
 /// Made once: it takes longer than most tests.
@@ -55,7 +55,7 @@ impl Recipe {
         });
         let manifest_bytes = manifest.to_string().into_bytes();
         let manifest = Manifest::parse(&manifest_bytes).unwrap();
-        let Vectorizer::Vocabulary(settings) = &manifest.pipeline.vectorizers[0];
+        let settings = manifest.pipeline.vectorizers[0].settings();
         let mut end = 0;
         let ends = self.terms.iter().map(|term| {
             end += term.len() as u32;
@@ -65,6 +65,8 @@ impl Recipe {
         let spread = |at: usize, step: f64| (at as f64 * step).fract();
         let vocabulary = Vocabulary {
             settings: settings.clone(),
+            pattern: None,
+            scales: Vec::new(),
             ends: ends.collect(),
             terms: self.terms.concat().into_bytes(),
             idf: self
@@ -76,6 +78,7 @@ impl Recipe {
             intercepts: vec![0.5; self.rows],
             calibration: super::artifact::CalibrationTensors::default(),
             characters: CHARACTERS.clone(),
+            accents: Default::default(),
             vocabularies: vec![vocabulary],
             args: b"{}".to_vec(),
             performance: b"{}".to_vec(),
