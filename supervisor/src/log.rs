@@ -75,6 +75,12 @@ pub(crate) fn write(notice: &Notice) {
         Notice::ReloadFailed { generation, reason } => {
             error!(generation, "reload failed, the old generation stays: {reason}");
         }
+        Notice::Upgrading => info!("upgrading: starting the program on disk beside this one"),
+        Notice::Replaced => info!("replaced by the new supervisor: workers finish"),
+        Notice::UpgradeFailed { reason } => error!("upgrade failed, this supervisor stays: {reason}"),
+        Notice::TookOver { workers } => info!(workers, "took over from the old supervisor"),
+        Notice::Parked => info!("parked: workers finish, connections wait until HUP or TTIN"),
+        Notice::Unparked { workers } => info!(workers, "unparked"),
         Notice::Scaled { workers } => info!(workers, "scaled"),
         Notice::ScaleRefused { workers, max_workers } => {
             warn!(workers, max_workers, "cannot scale beyond 1 to max_workers");

@@ -11,6 +11,7 @@ mod predict;
 mod settings;
 mod sockets;
 mod supervise;
+mod upgrade;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 
 /// `linnet serve`: settings, then the working directory, then the log, then the fleet until it is told to stop.
 fn serve(args: SettingsArgs) -> ExitCode {
+    let invocation = upgrade::Invocation::of_this_process();
     let loader = args.loader();
     let settings = match loader.load().and_then(|e| e.enter_directory().map(|()| e.settings)) {
         Ok(settings) => settings,
@@ -46,7 +48,8 @@ fn serve(args: SettingsArgs) -> ExitCode {
         }
     };
     log::start(settings.loglevel);
-    match supervise::run(SettingsBook::new(loader, settings)) {
+    let book = SettingsBook::new(loader, settings);
+    match invocation.and_then(|invocation| supervise::run(book, invocation)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(EXIT_FAILED),
         Err(error) => {

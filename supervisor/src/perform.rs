@@ -15,7 +15,7 @@ use linnet::scoreboard::{Route, SEATS_PER_SLOT, Scoreboard};
 
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Action, ChildId, Event, FleetState, Generation};
+use crate::fleet::{Action, ChildId, Event, FleetState, Generation, Notice};
 use crate::loader::Loader;
 use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
@@ -23,6 +23,7 @@ use crate::os::oom::OomKills;
 use crate::os::proc::{Snapshot, anonymous_memory};
 use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
+use crate::upgrade::{Invocation, Predecessor, Successor};
 
 /// How often a worker's memory is looked at.
 const WEIGH_INTERVAL: Duration = Duration::from_secs(1);
@@ -47,6 +48,10 @@ pub(crate) struct Performer {
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
     loader: Option<Loader>,
+    /// How to start this program again, and what this one was started with.
+    invocation: Invocation,
+    predecessor: Option<Predecessor>,
+    successor: Option<Successor>,
     running: Vec<Running>,
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
@@ -58,7 +63,11 @@ pub(crate) struct Performer {
 
 impl Performer {
     /// A performer with nothing but a scoreboard.
-    pub(crate) fn new(settings: SettingsBook) -> io::Result<Self> {
+    pub(crate) fn new(
+        settings: SettingsBook,
+        invocation: Invocation,
+        predecessor: Option<Predecessor>,
+    ) -> io::Result<Self> {
         let scoreboard = map_scoreboard(settings.running().max_workers * SEATS_PER_SLOT)?;
         Ok(Self {
             settings,
@@ -66,6 +75,9 @@ impl Performer {
             sockets: None,
             images: BTreeMap::new(),
             loader: None,
+            invocation,
+            predecessor,
+            successor: None,
             running: Vec::new(),
             events: VecDeque::new(),
             exit: None,
@@ -108,8 +120,18 @@ impl Performer {
                     tracing::warn!(%error, "connections that come during the drain may be reset");
                 }
             }
+            Action::Upgrade => self.upgrade(),
+            Action::StopUpgrade => self.successor.iter().for_each(Successor::kill),
+            Action::TakeOver(slots) => self.take_over(slots),
+            Action::LetGo => self.sockets.iter_mut().for_each(Sockets::leave_files),
             Action::Publish(state) => publish(self.scoreboard, state),
-            Action::Log(notice) => log::write(&notice),
+            Action::Log(notice) => {
+                if let (Notice::StartFailed { reason }, Some(predecessor)) = (&notice, &mut self.predecessor)
+                {
+                    predecessor.tell_failure(reason);
+                }
+                log::write(&notice);
+            }
             Action::Exit { failed } => {
                 if let Some(sockets) = &mut self.sockets {
                     sockets.remove_files();
@@ -132,7 +154,12 @@ impl Performer {
     /// All descriptors that tell about children.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let workers = self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]);
-        workers.chain(self.loader.iter().map(Loader::pidfd)).collect()
+        let others = self
+            .loader
+            .iter()
+            .map(Loader::pidfd)
+            .chain(self.successor.iter().flat_map(Successor::descriptors));
+        workers.chain(others).collect()
     }
 
     /// Takes in what children have said, and which of them have ended. Cheap enough to look at them all.
@@ -161,8 +188,9 @@ impl Performer {
             self.events.push_back(Event::Exited(id, exit));
         }
         self.collect_loader();
-        let known: Vec<_> =
-            self.running.iter().map(|r| r.child.pid()).chain(self.loader.iter().map(Loader::pid)).collect();
+        self.collect_successor();
+        let others = self.loader.iter().map(Loader::pid).chain(self.successor.iter().map(Successor::pid));
+        let known: Vec<_> = self.running.iter().map(|r| r.child.pid()).chain(others).collect();
         reap_strangers(&known);
     }
 
@@ -179,6 +207,34 @@ impl Performer {
         });
     }
 
+    fn upgrade(&mut self) {
+        let Some(sockets) = &self.sockets else { return };
+        match Successor::start(&self.invocation, sockets.legacy()) {
+            Ok(successor) => self.successor = Some(successor),
+            Err(error) => {
+                let program = self.invocation.program.display();
+                self.events.push_back(Event::UpgradeFailed(format!("cannot start {program}: {error}")));
+            }
+        }
+    }
+
+    fn collect_successor(&mut self) {
+        let Some(successor) = &mut self.successor else { return };
+        self.events.extend(successor.serves().map(Event::Replaced));
+        if let Some(exit) = successor.try_wait() {
+            let reason = successor.reason(exit);
+            self.successor = None;
+            self.events.push_back(Event::UpgradeFailed(reason));
+        }
+    }
+
+    fn take_over(&mut self, slots: usize) {
+        self.sockets.iter_mut().for_each(Sockets::own_files);
+        if let Some(predecessor) = &mut self.predecessor {
+            predecessor.tell_serving(slots);
+        }
+    }
+
     fn load(&mut self, generation: Generation) {
         match Loader::start(generation, &self.settings.of(generation).model) {
             Ok(loader) => self.loader = Some(loader),
@@ -190,8 +246,10 @@ impl Performer {
     }
 
     fn bind(&mut self) {
+        let legacy = self.predecessor.as_mut().map(Predecessor::take_listeners);
         let settings = self.settings.running();
-        self.events.push_back(match Sockets::bind(&settings.bind, settings.max_workers, settings.backlog) {
+        let bound = Sockets::bind(&settings.bind, settings.max_workers, settings.backlog, legacy);
+        self.events.push_back(match bound {
             Ok(sockets) => {
                 let addresses = sockets.addresses();
                 self.sockets = Some(sockets);

@@ -72,6 +72,8 @@ fn policy(settings: &Settings) -> Policy {
         boot_timeout: settings.boot_timeout,
         timeout: Some(settings.timeout).filter(|timeout| !timeout.is_zero()),
         recycling: recycling(settings),
+        succeeds: false,
+        is_init: std::process::id() == 1,
         // Any number that differs between supervisors that start together.
         seed: u64::from(std::process::id()) ^ clock::monotonic_micros().rotate_left(32),
     }

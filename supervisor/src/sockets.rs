@@ -1,7 +1,7 @@
 //! The fleet's listening sockets: bound once, before any worker, and kept for life.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use linnet::config::BindAddress;
@@ -13,8 +13,12 @@ use socket2::Socket;
 /// All sockets of one address.
 struct Group {
     address: BindAddress,
+    /// The address as the settings have it.
+    asked: BindAddress,
     /// One per slot; a Unix socket is shared by all slots, so there is one.
     sockets: Vec<Socket>,
+    /// Slots in the order in which they began to listen: the kernel's index of each in its group.
+    listening: Vec<usize>,
     /// The socket file, until it is removed: after that, the path may be somebody else's.
     file: Option<PathBuf>,
 }
@@ -23,8 +27,18 @@ struct Group {
 pub(crate) struct Sockets {
     groups: Vec<Group>,
     backlog: i32,
-    /// Slots in the order in which they began to listen: the kernel's index of each in its group.
-    listening: Vec<usize>,
+    /// Whether socket files are this process's to remove.
+    owns_files: bool,
+}
+
+/// The sockets of one address, as a supervisor passes them on to its successor.
+pub(crate) struct Legacy<S> {
+    /// The address as the settings had it.
+    pub(crate) asked: String,
+    /// One per slot, or one in all.
+    pub(crate) sockets: Vec<S>,
+    /// Slots in the order in which they began to listen.
+    pub(crate) listening: Vec<usize>,
 }
 
 /// Why an address cannot be bound.
@@ -36,16 +50,27 @@ pub(crate) struct BindError {
 }
 
 impl Sockets {
-    /// Binds `slots` sockets for each address; none of them listens yet.
-    pub(crate) fn bind(addresses: &[BindAddress], slots: usize, backlog: u32) -> Result<Self, BindError> {
+    /// Binds `slots` sockets for each address; none of them listens yet. Of an address that a predecessor has passed
+    /// on (`legacy`), its sockets are taken, and more are bound only for more slots.
+    pub(crate) fn bind(
+        addresses: &[BindAddress],
+        slots: usize,
+        backlog: u32,
+        legacy: Option<Vec<Legacy<OwnedFd>>>,
+    ) -> Result<Self, BindError> {
         let mut bound = Self {
             groups: Vec::new(),
             backlog: i32::try_from(backlog).unwrap_or(i32::MAX),
-            listening: Vec::new(),
+            owns_files: legacy.is_none(),
         };
+        let mut legacy = legacy.unwrap_or_default();
         for address in addresses {
-            let group = Group::bind(address, slots)
-                .map_err(|source| BindError { address: display(address), source })?;
+            let passed_on = legacy.iter().position(|l| l.asked == display(address));
+            let group = match passed_on.map(|place| legacy.remove(place)) {
+                Some(legacy) => Group::adopt(address, legacy, slots),
+                None => Group::bind(address, slots),
+            };
+            let group = group.map_err(|source| BindError { address: display(address), source })?;
             bound.groups.push(group);
         }
         Ok(bound)
@@ -58,27 +83,22 @@ impl Sockets {
 
     /// Lets a slot's sockets listen.
     pub(crate) fn listen(&mut self, slot: usize) -> io::Result<()> {
-        for group in &self.groups {
-            match group.sockets.as_slice() {
-                // Shared: the first slot's turn is everybody's.
-                [shared] if matches!(group.address, BindAddress::Unix(_)) => {
-                    if self.listening.is_empty() {
-                        shared.listen(self.backlog)?;
-                    }
-                }
-                sockets => sockets[slot].listen(self.backlog)?,
+        for group in &mut self.groups {
+            // One that listens already only gets a new backlog. A shared one listens from the first slot's turn on.
+            group.sockets[slot.min(group.sockets.len() - 1)].listen(self.backlog)?;
+            if !group.listening.contains(&slot) {
+                group.listening.push(slot);
             }
         }
-        self.listening.push(slot);
         Ok(())
     }
 
     /// Leads new TCP connections to these slots alone, all of which listen.
     pub(crate) fn steer(&self, slots: &[usize]) -> io::Result<()> {
-        let place = |slot: &usize| self.listening.iter().position(|s| s == slot);
-        let live: Vec<_> = slots.iter().filter_map(place).collect();
         for group in self.groups.iter().filter(|g| matches!(g.address, BindAddress::Tcp(_))) {
-            steer(&group.sockets[self.listening.first().copied().unwrap_or(0)], &live)?;
+            let place = |slot: &usize| group.listening.iter().position(|s| s == slot);
+            let live: Vec<_> = slots.iter().filter_map(place).collect();
+            steer(&group.sockets[group.listening.first().copied().unwrap_or(0)], &live)?;
         }
         Ok(())
     }
@@ -100,9 +120,31 @@ impl Sockets {
         self.groups.iter().map(copy).collect()
     }
 
+    /// All sockets, for a successor.
+    pub(crate) fn legacy(&self) -> Vec<Legacy<BorrowedFd<'_>>> {
+        let groups = self.groups.iter().map(|group| Legacy {
+            asked: display(&group.asked),
+            sockets: group.sockets.iter().map(AsFd::as_fd).collect(),
+            listening: group.listening.clone(),
+        });
+        groups.collect()
+    }
+
+    /// From now on the socket files are a successor's.
+    pub(crate) fn leave_files(&mut self) {
+        self.owns_files = false;
+    }
+
+    /// From now on the socket files are this process's, no more the predecessor's.
+    pub(crate) fn own_files(&mut self) {
+        self.owns_files = true;
+    }
+
     /// Removes the socket files that were made and are still there. The supervisor's last act.
     pub(crate) fn remove_files(&mut self) {
-        self.groups.iter_mut().for_each(Group::remove_file);
+        if self.owns_files {
+            self.groups.iter_mut().for_each(Group::remove_file);
+        }
     }
 }
 
@@ -119,11 +161,28 @@ impl Group {
                 sockets.push(bind_further(tcp)?);
             }
         }
-        let file = match &real {
-            BindAddress::Unix(path) => Some(path.clone()),
-            BindAddress::Tcp(_) => None,
-        };
-        Ok(Self { address: real, sockets, file })
+        Ok(Self {
+            file: file_of(&real),
+            asked: address.clone(),
+            address: real,
+            sockets,
+            listening: Vec::new(),
+        })
+    }
+
+    /// Takes the sockets that a predecessor has passed on. Ones that no slot needs are kept, too: closing one would
+    /// change the kernel's indexes of the others.
+    fn adopt(asked: &BindAddress, legacy: Legacy<OwnedFd>, slots: usize) -> io::Result<Self> {
+        let mut sockets: Vec<Socket> = legacy.sockets.into_iter().map(Socket::from).collect();
+        let first = sockets.first().ok_or_else(|| io::Error::other("passed on without a socket"))?;
+        let real = bound_address(first, asked)?;
+        if let BindAddress::Tcp(tcp) = real {
+            while sockets.len() < slots {
+                sockets.push(bind_further(tcp)?);
+            }
+        }
+        let listening = legacy.listening;
+        Ok(Self { file: file_of(&real), asked: asked.clone(), address: real, sockets, listening })
     }
 
     fn remove_file(&mut self) {
@@ -131,6 +190,13 @@ impl Group {
             // Gone already is just as well.
             let _ = std::fs::remove_file(file);
         }
+    }
+}
+
+fn file_of(address: &BindAddress) -> Option<PathBuf> {
+    match address {
+        BindAddress::Unix(path) => Some(path.clone()),
+        BindAddress::Tcp(_) => None,
     }
 }
 

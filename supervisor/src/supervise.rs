@@ -1,27 +1,29 @@
 //! The supervisor's one loop: wait, hear, decide, act.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 
 use linnet::process::clock;
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Command, Event, Fleet};
+use crate::fleet::{Command, Event, Fleet, Policy};
 use crate::os::signals::Signals;
 use crate::os::timer::Timer;
 use crate::os::wait::any_readable;
 use crate::perform::Performer;
 use crate::settings::SettingsBook;
+use crate::upgrade::{Invocation, Predecessor};
 
 /// Runs the fleet until it is over.
 ///
 /// # Errors
 /// If the supervisor itself lacks what it needs: descriptors or shared memory.
-pub(crate) fn run(settings: SettingsBook) -> io::Result<bool> {
+pub(crate) fn run(settings: SettingsBook, invocation: Invocation) -> io::Result<bool> {
+    let predecessor = Predecessor::from_environment()?;
     let signals = Signals::take()?;
     let mut timer = Timer::new()?;
-    let mut fleet = Fleet::new(settings.policy());
-    let mut performer = Performer::new(settings)?;
+    let mut fleet = Fleet::new(Policy { succeeds: predecessor.is_some(), ..settings.policy() });
+    let mut performer = Performer::new(settings, invocation, predecessor)?;
     handle(&mut fleet, &mut performer, Event::Start);
     loop {
         if let Some(failed) = performer.exit() {
@@ -62,7 +64,14 @@ fn command(signal: Signal) -> Option<Command> {
         Signal::SIGHUP => Command::Reload,
         Signal::SIGTTIN => Command::ScaleUp,
         Signal::SIGTTOU => Command::ScaleDown,
-        // SIGCHLD only ends the wait; SIGUSR1 and SIGUSR2 have no meaning yet.
+        Signal::SIGUSR2 => Command::Upgrade,
+        // A terminal sends this whenever its window changes its size.
+        Signal::SIGWINCH if !has_terminal() => Command::Park,
+        // SIGCHLD only ends the wait; SIGUSR1 has no meaning yet.
         _ => return None,
     })
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_linnet");
 
 /// Longest wait for anything that should happen at once, on a machine that is busy with other things.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -38,7 +42,7 @@ impl Start {
     /// A start with `workers` workers on a free port, with a model and short drains.
     pub(crate) fn with_workers(workers: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_linnet"));
+        let mut command = Command::new(BINARY);
         // Nothing of the developer's own environment may reach the test.
         for (name, _) in std::env::vars() {
             if name.starts_with("LINNET_") || name == "PORT" || name == "WEB_CONCURRENCY" {
@@ -81,6 +85,20 @@ impl Start {
         self
     }
 
+    /// Runs this program instead of the one under test.
+    pub(crate) fn program(mut self, program: &Path) -> Self {
+        let mut command = Command::new(program);
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     /// A path in the test's own folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -88,7 +106,8 @@ impl Start {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(mut self) -> Linnet {
-        let mut child = self.command.spawn().unwrap();
+        // A group of its own, so that a supervisor that this one has started can be ended with it.
+        let mut child = self.command.process_group(0).spawn().unwrap();
         let log = Arc::new(Log::default());
         let (stderr, writer) = (child.stderr.take().unwrap(), Arc::clone(&log));
         thread::spawn(move || {
@@ -187,7 +206,7 @@ impl Linnet {
 
 impl Drop for Linnet {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let _ = kill(Pid::from_raw(-self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
         let log = self.log().join("\n");
         if thread::panicking() {

@@ -15,10 +15,26 @@ impl Fleet {
             }
             // Asked for; or TERM for the second time, or before anybody was served.
             (Command::StopFast | Command::Stop, _) => self.stop_fast(now),
-            (Command::Reload, Phase::Serving) if self.succeeded => self.begin_reload(),
+            (Command::Reload, Phase::Serving) if self.upgrade.is_some() => {
+                self.unpark(self.wanted);
+                let (generation, reason) = (self.newest, "an upgrade is under way".to_owned());
+                self.log(Notice::ReloadFailed { generation, reason });
+            }
+            (Command::Reload, Phase::Serving) if self.succeeded => {
+                self.unpark(self.wanted);
+                self.begin_reload();
+            }
+            (Command::ScaleUp, Phase::Serving) if self.parked => self.unpark(1),
+            // The successor has been told which slots listen.
+            (Command::ScaleUp, Phase::Serving) if self.upgrade.is_some() => {}
             (Command::ScaleUp, Phase::Serving) => self.scale(now, self.wanted + 1),
             (Command::ScaleDown, Phase::Serving) => self.scale(now, self.wanted.saturating_sub(1)),
-            (Command::Reload | Command::ScaleUp | Command::ScaleDown, _) => {}
+            (Command::Upgrade, Phase::Serving) => self.begin_upgrade(now),
+            (Command::Park, Phase::Serving) if self.succeeded => self.park(now),
+            (
+                Command::Reload | Command::ScaleUp | Command::ScaleDown | Command::Upgrade | Command::Park,
+                _,
+            ) => {}
         }
     }
 
@@ -26,6 +42,7 @@ impl Fleet {
         let timeout = self.policy.graceful_timeout;
         self.phase = Phase::Draining { until: now + timeout };
         self.abandon_reload();
+        self.abandon_upgrade();
         self.log(Notice::Retiring { timeout });
         self.actions.push(Action::IgnoreNewConnections);
         for slot in &mut self.slots {
@@ -46,6 +63,7 @@ impl Fleet {
     pub(super) fn end_workers(&mut self, now: Duration) {
         self.phase = Phase::Stopping;
         self.abandon_reload();
+        self.abandon_upgrade();
         for child in self.children(|_| true) {
             self.quit(now, child);
         }

@@ -11,6 +11,7 @@ mod reload;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod workers;
 
 use std::time::Duration;
@@ -85,6 +86,14 @@ pub(crate) struct Fleet {
     deaths: u64,
     /// Workers that are gone, by cause.
     exits: [u64; CAUSES],
+    /// Until when a successor may take to get ready; `MAX` once it has been told to end.
+    upgrade: Option<Duration>,
+    /// A successor serves; this fleet finishes.
+    replaced: bool,
+    /// A predecessor serves until all workers here are ready.
+    takes_over: bool,
+    /// There should be no workers for now.
+    parked: bool,
     /// When the last step was, and since when there has been no pause that this process slept through.
     last_step: Duration,
     awake_since: Duration,
@@ -117,6 +126,10 @@ impl Fleet {
             jitter: Jitter::new(policy.seed),
             deaths: 0,
             exits: [0; CAUSES],
+            upgrade: None,
+            replaced: false,
+            takes_over: policy.succeeds,
+            parked: false,
             last_step: Duration::ZERO,
             awake_since: Duration::ZERO,
             steered: Vec::new(),
@@ -134,6 +147,7 @@ impl Fleet {
             self.meet_deadlines(now);
             self.judge_liveness(now);
             self.judge_age(now);
+            self.judge_upgrade(now);
             self.man_slots(now);
             self.advance_roll(now);
             self.advance_recycling(now);
@@ -172,6 +186,7 @@ impl Fleet {
             .chain(reload)
             .chain(self.next_look())
             .chain(self.next_expiry())
+            .chain(self.upgrade.filter(|until| *until < Duration::MAX))
             .min()
     }
 
@@ -218,6 +233,8 @@ impl Fleet {
                 }
             }
             Event::Exited(child, exit) => self.exited(now, child, exit),
+            Event::Replaced(slots) => self.replaced(now, slots),
+            Event::UpgradeFailed(reason) => self.upgrade_failed(reason),
             Event::Command(command) => self.command(now, command),
         }
     }
@@ -225,7 +242,7 @@ impl Fleet {
     // What follows from the state.
 
     fn steer(&mut self) {
-        if !matches!(self.phase, Phase::Serving | Phase::Delaying { .. }) {
+        if self.takes_over || !matches!(self.phase, Phase::Serving | Phase::Delaying { .. }) {
             return;
         }
         let live: Vec<_> = self.ready_slots().collect();
@@ -239,8 +256,9 @@ impl Fleet {
     fn publish(&mut self) {
         let ready_workers = self.ready_slots().count();
         let state = FleetState {
-            ready: self.phase == Phase::Serving && ready_workers > 0,
-            draining: !matches!(self.phase, Phase::Loading { .. } | Phase::Binding | Phase::Serving),
+            ready: self.phase == Phase::Serving && ready_workers > 0 && !self.takes_over || self.replaced,
+            draining: !matches!(self.phase, Phase::Loading { .. } | Phase::Binding | Phase::Serving)
+                && !self.replaced,
             ready_workers,
             wanted_workers: self.wanted,
             failing_slots: self.slots[..self.wanted].iter().filter(|s| s.backoff.is_failing()).count(),
@@ -258,7 +276,7 @@ impl Fleet {
     fn finish(&mut self) -> bool {
         let ending = matches!(self.phase, Phase::Draining { .. } | Phase::Stopping);
         let empty = self.slots.iter().all(|s| s.workers.is_empty());
-        let over = ending && empty && !self.loader_runs;
+        let over = ending && empty && !self.loader_runs && self.upgrade.is_none();
         if over {
             self.phase = Phase::Over;
             if !self.failed {

@@ -49,6 +49,18 @@ pub(crate) enum Notice {
     Reloaded { generation: Generation },
     /// The old generation stays.
     ReloadFailed { generation: Generation, reason: String },
+    /// USR2.
+    Upgrading,
+    /// The successor serves; this fleet finishes.
+    Replaced,
+    /// This fleet serves on.
+    UpgradeFailed { reason: String },
+    /// This fleet serves in place of its predecessor.
+    TookOver { workers: usize },
+    /// WINCH.
+    Parked,
+    /// HUP or TTIN after WINCH.
+    Unparked { workers: usize },
     /// TTIN, TTOU.
     Scaled { workers: usize },
     /// TTIN or TTOU at the end of the range.

@@ -52,6 +52,10 @@ pub(crate) enum Command {
     ScaleUp,
     /// TTOU: one worker fewer.
     ScaleDown,
+    /// USR2: start the program on disk beside this one, and give way to it once all its workers are ready.
+    Upgrade,
+    /// WINCH: let all workers finish, and stay.
+    Park,
 }
 
 /// What has happened.
@@ -85,6 +89,10 @@ pub(crate) enum Event {
     Memory(ChildId, u64),
     /// A worker is gone, and reaped.
     Exited(ChildId, Exit),
+    /// The supervisor that was started to replace this one serves in so many slots.
+    Replaced(usize),
+    /// It is gone, or could not be started.
+    UpgradeFailed(String),
     /// An operator asks for something.
     Command(Command),
     /// Time has passed.
@@ -152,6 +160,14 @@ pub(crate) enum Action {
     Steer(Vec<usize>),
     /// Lead new connections nowhere.
     IgnoreNewConnections,
+    /// Start the program on disk as this supervisor's successor, with the listeners.
+    Upgrade,
+    /// End the successor.
+    StopUpgrade,
+    /// Tell the predecessor that this fleet serves, in so many slots.
+    TakeOver(usize),
+    /// Leave to the successor what is not in this process, such as files.
+    LetGo,
     /// Write the fleet's state to the scoreboard.
     Publish(FleetState),
     /// Write a line to the log.
@@ -180,6 +196,10 @@ pub(crate) struct Policy {
     pub(crate) timeout: Option<Duration>,
     /// When workers are replaced for having served long.
     pub(crate) recycling: Recycling,
+    /// Whether a predecessor serves, which gives way once all workers of this fleet are ready.
+    pub(crate) succeeds: bool,
+    /// Whether this process is PID 1, whose end is the end of its container.
+    pub(crate) is_init: bool,
     /// Where random delays come from.
     pub(crate) seed: u64,
 }

@@ -82,8 +82,8 @@ impl Fleet {
         }
         self.generation = generation;
         let Some(Reload::Rolling { policy, .. }) = self.reload else { return };
-        let Policy { workers, max_workers, seed, .. } = self.policy;
-        self.policy = Policy { max_workers, seed, ..policy };
+        let Policy { workers, max_workers, is_init, seed, .. } = self.policy;
+        self.policy = Policy { max_workers, is_init, seed, ..policy };
         self.actions.push(Action::Adopt(generation));
         // Workers that were added by hand stay, unless the setting itself has changed.
         if policy.workers != workers && self.phase == Phase::Serving {

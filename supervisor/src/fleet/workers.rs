@@ -47,9 +47,14 @@ impl Fleet {
         worker.beat = now;
         worker.expires = expires;
         let (pid, generation) = (worker.pid, worker.generation);
-        if !std::mem::replace(&mut self.slots[number].listening, true) {
-            self.actions.push(Action::Listen(number));
+        if self.takes_over {
+            self.log(Notice::WorkerReady { slot: number, pid, generation });
+            if self.ready_slots().count() >= self.wanted {
+                self.take_over();
+            }
+            return;
         }
+        self.listen(number);
         self.actions.push(Action::Tell(child, Order::Serve));
         if !std::mem::replace(&mut self.succeeded, true) {
             self.log(Notice::Listening(self.addresses.clone()));
@@ -67,6 +72,13 @@ impl Fleet {
         if !self.announced && ready >= self.wanted && self.phase == Phase::Serving {
             self.announced = true;
             self.log(Notice::FleetReady { workers: ready });
+        }
+    }
+
+    /// Lets a slot's sockets listen, if they do not yet.
+    pub(super) fn listen(&mut self, number: usize) {
+        if !std::mem::replace(&mut self.slots[number].listening, true) {
+            self.actions.push(Action::Listen(number));
         }
     }
 
@@ -167,7 +179,7 @@ impl Fleet {
         (0..self.wanted).filter(|number| {
             let slot = &self.slots[*number];
             match self.phase {
-                Phase::Serving | Phase::Delaying { .. } => !slot.is_manned(),
+                Phase::Serving | Phase::Delaying { .. } => !slot.is_manned() && !self.parked,
                 // A queue that nobody has emptied yet still needs a worker.
                 Phase::Draining { .. } => slot.workers.is_empty() && slot.listening && !slot.drained,
                 _ => false,

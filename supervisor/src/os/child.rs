@@ -3,8 +3,11 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -42,6 +45,22 @@ pub(crate) fn spawn(keep: &[RawFd], body: impl FnOnce() -> u8) -> io::Result<Chi
             unsafe { libc::_exit(i32::from(status)) }
         }
     }
+}
+
+/// Runs another program as a child that outlives this process, with the descriptors `pass_on` left open.
+pub(crate) fn execute(mut command: Command, pass_on: Vec<RawFd>) -> io::Result<Child> {
+    let keep_open = move || {
+        for descriptor in &pass_on {
+            // SAFETY: the caller holds these descriptors open, and the child has its own copies of them.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor) };
+            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec this makes system calls only; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(keep_open) };
+    let pid = Pid::from_raw(command.spawn()?.id().cast_signed());
+    Ok(Child { pid, pidfd: pidfd_open(pid)? })
 }
 
 /// Asks the kernel to kill this process when its parent goes; false if the parent is gone already.

@@ -7,7 +7,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// What the supervisor listens to.
-const HEARD: [Signal; 9] = [
+const HEARD: [Signal; 10] = [
     Signal::SIGTERM,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -15,9 +15,10 @@ const HEARD: [Signal; 9] = [
     Signal::SIGTTIN,
     Signal::SIGTTOU,
     Signal::SIGCHLD,
-    // Heard so that they do not kill: an operator who knows gunicorn sends them.
-    Signal::SIGUSR1,
     Signal::SIGUSR2,
+    Signal::SIGWINCH,
+    // Heard so that it does not kill: an operator who knows gunicorn sends it.
+    Signal::SIGUSR1,
 ];
 
 /// The supervisor's signals. They stay blocked in its children, which obey their channel instead.

@@ -378,3 +378,107 @@ fn a_successor_that_fails_leaves_the_worn_worker_serving() {
     }
     assert_eq!(world.said(|n| matches!(n, Notice::SlotFailing { .. })), 1);
 }
+
+/// A fleet that takes over from another, with all workers forked.
+fn successor() -> World {
+    let mut world = World::with(Policy { succeeds: true, ..policy() });
+    world.finish_loading(true);
+    assert_eq!(world.children.len(), WORKERS);
+    world
+}
+
+#[test]
+fn a_successor_serves_nobody_until_all_its_workers_are_ready() {
+    let mut world = successor();
+    let children: Vec<_> = world.children.keys().copied().collect();
+    for child in &children[1..] {
+        world.become_ready(*child);
+        assert!(world.listening.is_empty() && world.fleet.steered.is_empty() && world.took_over.is_none());
+        assert!(world.children.values().all(|c| !c.served));
+    }
+    world.become_ready(children[0]);
+    assert_eq!((world.took_over, world.listening.len()), (Some(WORKERS), WORKERS));
+    assert_eq!(world.said(|n| matches!(n, Notice::FleetReady { .. })), 1);
+    world.end(world.in_slot(1), Exit::Signal("SIGKILL"));
+    world.settle();
+    assert_eq!((world.took_over, world.state.ready_workers), (Some(WORKERS), WORKERS));
+}
+
+#[test]
+fn a_successor_that_lacks_one_worker_fails_as_a_whole() {
+    let mut world = successor();
+    let children: Vec<_> = world.children.keys().copied().collect();
+    world.become_ready(children[0]);
+    world.end(children[1], Exit::Status(3));
+    world.settle();
+    assert_eq!((world.exit, world.took_over), (Some(true), None));
+}
+
+#[test]
+fn a_replaced_fleet_leaves_the_queues_that_are_served_and_empties_the_others() {
+    let mut world = World::serving();
+    world.tell(Event::Command(Command::Upgrade));
+    world.tell(Event::Command(Command::Upgrade));
+    assert!(world.upgrading);
+    world.tell(Event::Replaced(WORKERS - 1));
+    assert!(world.let_go && world.state.ready && !world.state.draining, "{:?}", world.state);
+    let orders = |world: &World, slot| world.children[&world.in_slot(slot)].orders.clone();
+    assert_eq!(orders(&world, 0), [Order::Serve, Order::HandOver]);
+    assert_eq!(orders(&world, WORKERS - 1), [Order::Serve, Order::DrainQueue]);
+    // Nobody has emptied this queue, nobody else will.
+    world.end(world.in_slot(WORKERS - 1), Exit::Signal("SIGKILL"));
+    assert_eq!(world.children.len(), WORKERS);
+    world.settle();
+    assert_eq!(world.exit, Some(false));
+}
+
+#[test]
+fn an_upgrade_that_fails_or_hangs_changes_nothing() {
+    let mut world = World::serving();
+    let before: Vec<_> = world.children.keys().copied().collect();
+    world.tell(Event::Command(Command::Upgrade));
+    world.tell(Event::UpgradeFailed("a probe differs".into()));
+    world.tell(Event::Command(Command::Upgrade));
+    world.pass(66 * SECOND);
+    assert!(!world.upgrading, "it was stopped");
+    assert_eq!(world.said(|n| matches!(n, Notice::UpgradeFailed { .. })), 2);
+    assert_eq!(world.children.keys().copied().collect::<Vec<_>>(), before);
+    world.tell(Event::Command(Command::Upgrade));
+    world.tell(Event::Command(Command::StopFast));
+    assert!(!world.upgrading);
+    world.settle();
+    assert_eq!(world.exit, Some(false));
+}
+
+#[test]
+fn pid_1_and_a_fleet_that_has_not_started_refuse_an_upgrade() {
+    let mut world = World::with(Policy { is_init: true, ..policy() });
+    world.finish_loading(true);
+    world.settle();
+    world.tell(Event::Command(Command::Upgrade));
+    let mut starting = World::new();
+    starting.finish_loading(true);
+    starting.tell(Event::Command(Command::Upgrade));
+    for world in [world, starting] {
+        assert!(!world.upgrading);
+        assert_eq!(world.said(|n| matches!(n, Notice::UpgradeFailed { .. })), 1);
+    }
+}
+
+#[test]
+fn a_parked_fleet_has_no_workers_until_hup_or_ttin() {
+    for (command, workers) in [(Command::Reload, WORKERS), (Command::ScaleUp, 1)] {
+        let mut world = World::serving();
+        world.tell(Event::Command(Command::Park));
+        assert!(!world.state.ready);
+        world.settle();
+        world.pass(600 * SECOND);
+        assert_eq!((world.children.len(), world.exit), (0, None));
+        world.tell(Event::Command(command));
+        world.settle();
+        world.finish_loading(true);
+        world.settle();
+        assert_eq!((world.children.len(), world.state.ready_workers), (workers, workers));
+        assert!(world.state.ready);
+    }
+}

@@ -18,6 +18,8 @@ enum Move {
     Obey(usize),
     Command(Command),
     Hang(usize),
+    Succeed(usize),
+    Fail,
     Wear(usize),
     Grow(usize),
     Settings(Option<usize>),
@@ -33,6 +35,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         Just(Command::ScaleUp),
         Just(Command::ScaleDown),
         Just(Command::ScaleDown),
+        Just(Command::Upgrade),
+        Just(Command::Park),
         Just(Command::Stop),
         Just(Command::StopFast),
     ];
@@ -44,6 +48,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         6 => (0..12_usize).prop_map(Move::Obey),
         2 => command.prop_map(Move::Command),
         1 => (0..12_usize).prop_map(Move::Hang),
+        1 => (1..6_usize).prop_map(Move::Succeed),
+        1 => Just(Move::Fail),
         1 => (0..12_usize).prop_map(Move::Wear),
         1 => (0..12_usize).prop_map(Move::Grow),
         1 => proptest::option::weighted(0.8, 1..=MAX_WORKERS).prop_map(Move::Settings),
@@ -67,6 +73,9 @@ fn play(world: &mut World, step: &Move) {
         }
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
+        Move::Succeed(slots) if world.upgrading => world.tell(Event::Replaced(slots)),
+        Move::Fail if world.upgrading => world.tell(Event::UpgradeFailed("no".into())),
+        Move::Succeed(_) | Move::Fail => {}
         Move::Wear(n) => {
             if let Some(child) = nth(world, n) {
                 world.tell(Event::Worn(child));
@@ -122,7 +131,8 @@ proptest! {
             play(&mut world, &step);
         }
         if world.exit.is_none() && matches!(world.fleet.phase, Phase::Serving) && world.fleet.succeeded {
-            for _ in 0..4 {
+            world.tell(Event::Command(Command::Reload));
+            for _ in 0..5 {
                 world.finish_loading(true);
                 for _ in 0..4 {
                     world.settle();

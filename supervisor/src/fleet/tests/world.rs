@@ -7,7 +7,9 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
-use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling};
+use crate::fleet::{
+    Action, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling,
+};
 
 pub(super) const WORKERS: usize = 3;
 pub(super) const MAX_WORKERS: usize = 6;
@@ -27,6 +29,8 @@ pub(super) fn policy() -> Policy {
             max_age: Some(10_000 * SECOND),
             max_rss: Some(1 << 30),
         },
+        succeeds: false,
+        is_init: false,
         seed: 42,
     }
 }
@@ -62,6 +66,11 @@ pub(super) struct World {
     pub(super) state: FleetState,
     pub(super) notices: Vec<Notice>,
     pub(super) exit: Option<bool>,
+    /// WINCH was sent: all workers may hand over at once.
+    pub(super) parked: bool,
+    pub(super) upgrading: bool,
+    pub(super) took_over: Option<usize>,
+    pub(super) let_go: bool,
     /// When the children last showed that they turn.
     beaten: Duration,
     /// When which slot got a worker.
@@ -70,11 +79,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(policy())
+    }
+
+    pub(super) fn with(policy: Policy) -> Self {
         let mut world = Self {
-            fleet: Fleet::new(policy()),
+            fleet: Fleet::new(policy),
             now: Duration::from_secs(1_000),
             children: BTreeMap::new(),
-            settings: Ok(policy()),
+            settings: Ok(policy),
             adopted: Vec::new(),
             loading: None,
             images: BTreeSet::new(),
@@ -82,6 +95,10 @@ impl World {
             state: FleetState::default(),
             notices: Vec::new(),
             exit: None,
+            parked: false,
+            upgrading: false,
+            took_over: None,
+            let_go: false,
             beaten: Duration::ZERO,
             forked_at: Vec::new(),
         };
@@ -99,6 +116,10 @@ impl World {
     }
 
     pub(super) fn tell(&mut self, event: Event) {
+        self.parked |= event == Event::Command(Command::Park);
+        if matches!(event, Event::Replaced(_) | Event::UpgradeFailed(_)) {
+            self.upgrading = false;
+        }
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.fleet.step(self.now, event) {
@@ -181,7 +202,19 @@ impl World {
                     );
                 }
             }
-            Action::IgnoreNewConnections => assert!(self.state.draining || self.fleet.succeeded),
+            Action::Upgrade => assert!(!std::mem::replace(&mut self.upgrading, true), "two successors"),
+            Action::StopUpgrade => {
+                assert!(std::mem::replace(&mut self.upgrading, false), "no successor to stop");
+                return Some(Event::UpgradeFailed("stopped".into()));
+            }
+            Action::TakeOver(slots) => {
+                assert!(self.state.ready && self.fleet.steered.len() == slots);
+                let serve = self.children.values().filter(|c| c.served).count();
+                assert_eq!(serve, slots, "all serve before the predecessor gives way");
+                assert_eq!(self.took_over.replace(slots), None);
+            }
+            Action::LetGo => self.let_go = true,
+            Action::IgnoreNewConnections => assert!(!self.let_go, "the sockets are the successor's"),
             Action::Publish(state) => self.state = state,
             Action::Log(notice) => {
                 match notice {
@@ -209,7 +242,10 @@ impl World {
         let known: BTreeSet<_> = self.fleet.slots.iter().flat_map(|s| &s.workers).map(|w| w.id).collect();
         assert_eq!(known, self.children.keys().copied().collect(), "a child is forgotten or made up");
         let handing_over = self.fleet.children(Worker::hands_over).len();
-        assert!(handing_over <= 1, "{handing_over} retire at once in a roll");
+        assert!(
+            handing_over <= 1 || self.fleet.replaced || self.parked,
+            "{handing_over} retire at once in a roll"
+        );
         assert!((1..=MAX_WORKERS).contains(&self.fleet.wanted));
         let served = self.children.values().any(|c| c.served);
         assert!(!self.state.ready || served || self.state.ready_workers == 0, "ready with nobody there");
