@@ -15,14 +15,18 @@ use linnet::scoreboard::{Route, SEATS_PER_SLOT, Scoreboard};
 
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Action, ChildId, Event, FleetState, Generation};
+use crate::ctl::protocol::Response;
+use crate::ctl::server::{ControlServer, Heard};
+use crate::fleet::{Action, AskId, ChildId, Event, FleetState, Generation};
 use crate::loader::Loader;
 use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
 use crate::os::oom::OomKills;
 use crate::os::proc::{Snapshot, anonymous_memory};
+use crate::sample::Sampler;
 use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
+use crate::status;
 
 /// How often a worker's memory is looked at.
 const WEIGH_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,6 +54,9 @@ pub(crate) struct Performer {
     running: Vec<Running>,
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
+    control: Option<ControlServer>,
+    sampler: Sampler,
+    began: Duration,
     /// Set by the last action of all.
     exit: Option<bool>,
     steering_works: bool,
@@ -68,6 +75,9 @@ impl Performer {
             loader: None,
             running: Vec::new(),
             events: VecDeque::new(),
+            control: None,
+            sampler: Sampler::new(),
+            began: clock::monotonic(),
             exit: None,
             steering_works: true,
             memory: OomKills::find(),
@@ -109,11 +119,19 @@ impl Performer {
                 }
             }
             Action::Publish(state) => publish(self.scoreboard, state),
+            Action::Report(id, report) => {
+                let age = clock::monotonic().saturating_sub(self.began);
+                let settings = self.settings.running();
+                let status = status::compose(*report, self.scoreboard, &self.sampler, settings, age);
+                self.answer(id, &Response::with(status));
+            }
+            Action::Answer(id, outcome) => self.answer(id, &Response::of(outcome)),
             Action::Log(notice) => log::write(&notice),
             Action::Exit { failed } => {
                 if let Some(sockets) = &mut self.sockets {
                     sockets.remove_files();
                 }
+                self.control.iter().for_each(ControlServer::remove_file);
                 self.exit = Some(failed);
             }
         }
@@ -129,13 +147,22 @@ impl Performer {
         self.exit
     }
 
-    /// All descriptors that tell about children.
-    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let workers = self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]);
-        workers.chain(self.loader.iter().map(Loader::pidfd)).collect()
+    /// When [`Self::collect`] is wanted next, if nothing tells.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let clients = self.control.iter().filter_map(ControlServer::next_deadline);
+        clients.chain([self.sampler.next_deadline()]).min()
     }
 
-    /// Takes in what children have said, and which of them have ended. Cheap enough to look at them all.
+    /// All descriptors that tell about children and clients: those to read, and those to write.
+    pub(crate) fn descriptors(&self) -> (Vec<BorrowedFd<'_>>, Vec<BorrowedFd<'_>>) {
+        let (mut reading, writing) =
+            self.control.as_ref().map(ControlServer::descriptors).unwrap_or_default();
+        reading.extend(self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]));
+        reading.extend(self.loader.iter().map(Loader::pidfd));
+        (reading, writing)
+    }
+
+    /// Takes in what children and clients have said, and which children have ended. Cheap enough to look at them all.
     pub(crate) fn collect(&mut self) {
         for running in &mut self.running {
             running.listen_to(&mut self.events);
@@ -164,6 +191,20 @@ impl Performer {
         let known: Vec<_> =
             self.running.iter().map(|r| r.child.pid()).chain(self.loader.iter().map(Loader::pid)).collect();
         reap_strangers(&known);
+        let now = clock::monotonic();
+        let running = self.running.iter().map(|r| (r.seat, r.child.pid()));
+        self.sampler.sample(now, self.scoreboard, self.sockets.as_ref(), running);
+        let heard = self.control.iter_mut().flat_map(|control| control.turn(now));
+        self.events.extend(heard.map(|heard| match heard {
+            Heard::Asked(id, ask) => Event::Asked(id, ask),
+            Heard::Dropped(id) => Event::AskDropped(id),
+        }));
+    }
+
+    fn answer(&mut self, id: AskId, response: &Response) {
+        if let Some(control) = &mut self.control {
+            control.answer(clock::monotonic(), id, response);
+        }
     }
 
     fn collect_loader(&mut self) {
@@ -194,8 +235,16 @@ impl Performer {
         self.events.push_back(match Sockets::bind(&settings.bind, settings.max_workers, settings.backlog) {
             Ok(sockets) => {
                 let addresses = sockets.addresses();
+                let first = sockets.first().or(settings.bind.first());
+                let control = first.map(|first| ControlServer::bind(&settings.control_socket, first));
                 self.sockets = Some(sockets);
-                Event::Bound(addresses)
+                match control.transpose() {
+                    Ok(control) => {
+                        self.control = control.flatten();
+                        Event::Bound(addresses)
+                    }
+                    Err(reason) => Event::BindFailed(reason),
+                }
             }
             Err(error) => Event::BindFailed(error.to_string()),
         });

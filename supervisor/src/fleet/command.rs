@@ -44,6 +44,7 @@ impl Fleet {
     }
 
     pub(super) fn end_workers(&mut self, now: Duration) {
+        self.stopped_fast = true;
         self.phase = Phase::Stopping;
         self.abandon_reload();
         for child in self.children(|_| true) {

@@ -4,5 +4,6 @@ pub(crate) mod child;
 pub(crate) mod oom;
 pub(crate) mod proc;
 pub(crate) mod signals;
+pub(crate) mod tcp;
 pub(crate) mod timer;
 pub(crate) mod wait;

@@ -7,7 +7,10 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
-use crate::fleet::{Action, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling};
+use crate::fleet::{
+    Action, Ask, AskId, ChildId, Event, Exit, Fleet, FleetState, Generation, Notice, Outcome, Policy,
+    Recycling,
+};
 
 pub(super) const WORKERS: usize = 3;
 pub(super) const MAX_WORKERS: usize = 6;
@@ -64,6 +67,9 @@ pub(super) struct World {
     pub(super) exit: Option<bool>,
     /// When the children last showed that they turn.
     beaten: Duration,
+    /// Questions without an answer, and the answers.
+    pub(super) asked: BTreeSet<AskId>,
+    pub(super) answers: Vec<(AskId, Outcome)>,
     /// When which slot got a worker.
     pub(super) forked_at: Vec<(Duration, usize)>,
 }
@@ -83,6 +89,8 @@ impl World {
             notices: Vec::new(),
             exit: None,
             beaten: Duration::ZERO,
+            asked: BTreeSet::new(),
+            answers: Vec::new(),
             forked_at: Vec::new(),
         };
         world.tell(Event::Start);
@@ -107,6 +115,19 @@ impl World {
             }
             self.check();
         }
+    }
+
+    /// Asks a question, and returns its name.
+    pub(super) fn ask(&mut self, ask: Ask) -> AskId {
+        let id = AskId((self.asked.len() + self.answers.len()) as u64);
+        self.asked.insert(id);
+        self.tell(Event::Asked(id, ask));
+        id
+    }
+
+    /// The answer to a question, if it is known.
+    pub(super) fn answer(&self, id: AskId) -> Option<&Outcome> {
+        self.answers.iter().find(|(answered, _)| *answered == id).map(|(_, outcome)| outcome)
     }
 
     pub(super) fn act(&mut self, action: Action) -> Option<Event> {
@@ -183,6 +204,18 @@ impl World {
             }
             Action::IgnoreNewConnections => assert!(self.state.draining || self.fleet.succeeded),
             Action::Publish(state) => self.state = state,
+            Action::Report(id, report) => {
+                assert!(self.asked.remove(&id));
+                let workers: Vec<_> = report.slots.iter().flat_map(|s| &s.workers).collect();
+                assert_eq!(workers.len(), self.children.len());
+                let ready = workers.iter().filter(|w| w.state == "ready").count();
+                assert_eq!(ready, self.fleet.ready_slots().count());
+                self.answers.push((id, Ok(report.phase.to_owned())));
+            }
+            Action::Answer(id, outcome) => {
+                assert!(self.asked.remove(&id), "{id:?} is answered twice, or was not asked");
+                self.answers.push((id, outcome));
+            }
             Action::Log(notice) => {
                 match notice {
                     Notice::Listening(_) | Notice::FleetReady { .. } => assert!(self.state.ready),
@@ -193,6 +226,7 @@ impl World {
             }
             Action::Exit { failed } => {
                 assert!(self.children.is_empty() && self.loading.is_none(), "somebody was left behind");
+                assert!(self.asked.is_empty(), "no answer to {:?}", self.asked);
                 self.exit = Some(failed);
             }
         }
