@@ -58,6 +58,10 @@ fn an_upgrade_and_the_way_back_lose_nothing_under_load() {
             wait_until("the old supervisor is gone", || !is_alive(supervisor));
             supervisor = successor.unwrap();
             load.wait_for_answers(300);
+            // The control socket has changed hands, too.
+            linnet.wait_for_nth("control socket", round + 1);
+            let status = linnet.ctl("status --json");
+            assert!(status.status.success(), "{status:?}");
         }
         let outcomes = load.finish();
         let failed = (outcomes.lost(), outcomes.refused(), outcomes.server_errors());

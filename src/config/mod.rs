@@ -97,6 +97,17 @@ impl TrustedPeers {
     }
 }
 
+/// Where `linnet ctl` reaches the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// At a path that follows from the first bind address, where a suitable directory exists.
+    Auto,
+    /// Nowhere.
+    Off,
+    /// At this path.
+    At(PathBuf),
+}
+
 /// The effective settings of one start: every value checked, every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -132,6 +143,8 @@ pub struct Settings {
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
     pub limits: Limits,
+    /// Where `linnet ctl` reaches the supervisor.
+    pub control_socket: ControlSocket,
     /// How much is logged.
     pub loglevel: LogLevel,
     /// The working directory, entered before anything else; see [`Effective::enter_directory`].
@@ -173,6 +186,7 @@ impl Settings {
             max_rss: u64::MAX,
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
+            control_socket: ControlSocket::Off,
             loglevel: LogLevel::Critical,
             chdir: PathBuf::new(),
         }

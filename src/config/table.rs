@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::value::{self, Given};
-use super::{BindAddress, LogLevel, Settings, TrustedPeers};
+use super::{BindAddress, ControlSocket, LogLevel, Settings, TrustedPeers};
 
 /// What it takes to apply a changed value to a running fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub struct Setting {
 #[derive(Debug)]
 enum Kind {
     Addresses(Lens<Vec<BindAddress>>),
+    ControlSocket(Lens<ControlSocket>),
     Integer(RangeInclusive<u64>, Lens<u64>),
     /// An integer, or `auto`: then computed from the settings before it in the table and the usable processors.
     IntegerOrAuto(RangeInclusive<u64>, Lens<u64>, fn(&Settings, usize) -> usize),
@@ -96,6 +97,7 @@ impl Setting {
                                    localhost), or a list of these, none twice"
                     .to_owned()
             }
+            Kind::ControlSocket(_) => "\"auto\", a path, or \"\" (or \"off\") for none".to_owned(),
             Kind::Integer(range, _) => format!("an integer from {} to {}", range.start(), range.end()),
             Kind::IntegerOrAuto(range, ..) => {
                 format!("\"auto\" or an integer from {} to {}", range.start(), range.end())
@@ -129,6 +131,7 @@ impl Setting {
         let within = |range: &RangeInclusive<u64>, value| range.contains(&value).then_some(value);
         match &self.kind {
             Kind::Addresses(lens) => (lens.set)(settings, value::addresses(given)?),
+            Kind::ControlSocket(lens) => (lens.set)(settings, value::control_socket(given)?),
             Kind::Integer(range, lens) => (lens.set)(settings, within(range, value::integer(given)?)?),
             Kind::IntegerOrAuto(range, lens, auto) if value::is_auto(given) => {
                 let computed = auto(settings, cpus) as u64;
@@ -170,6 +173,7 @@ impl Setting {
     pub fn show(&self, settings: &Settings) -> String {
         match &self.kind {
             Kind::Addresses(lens) => value::show_addresses(&(lens.get)(settings)),
+            Kind::ControlSocket(lens) => value::show_control_socket(&(lens.get)(settings)),
             Kind::Integer(_, lens) | Kind::IntegerOrAuto(_, lens, _) => (lens.get)(settings).to_string(),
             Kind::Seconds(_, lens) => value::show_seconds((lens.get)(settings)),
             Kind::Bytes(_, lens) => value::show_bytes((lens.get)(settings)),
@@ -413,6 +417,20 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Bytes(0..=1 << 50, lens!(max_rss)),
+    },
+    Setting {
+        key: "control_socket",
+        unit: "path",
+        default: "\"auto\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "Where `linnet ctl` reaches the supervisor: a Unix socket that only the owner may use (mode 0600).\n\
+               \"auto\" is a file named after the first address, as in linnet/127.0.0.1:8000.sock, under /run, or under\n\
+               $XDG_RUNTIME_DIR where /run cannot be written; with neither there is no control socket, and the log says\n\
+               so. With port 0, the port that the system has chosen is part of the name.",
+        flag: None,
+        platform: None,
+        kind: Kind::ControlSocket(lens!(control_socket)),
     },
     Setting {
         key: "loglevel",

@@ -102,6 +102,7 @@ fn defaults_are_the_documented_ones() {
         max_rss: 0,
         forwarded_allow_ips: TrustedPeers::These(vec![[127, 0, 0, 1].into()]),
         limits: Limits::default(),
+        control_socket: ControlSocket::Auto,
         loglevel: LogLevel::Info,
         chdir: ".".into(),
     };
@@ -193,6 +194,11 @@ const VALUES: &[Values] = &[
             ("\"10\"", "10"),
         ],
         &["0", "\"2 GiB\"", "\"16 mib\"", "\"1.5 MiB\"", "\"99999999999999 GiB\"", "1.0", "\"MiB\""],
+    ),
+    (
+        "control_socket",
+        &[("\"AUTO\"", "\"auto\""), ("\"\"", "\"\""), ("\"off\"", "\"\""), ("\"/a b\"", "\"/a b\"")],
+        &["true", "[]", "\"a\\u0000\""],
     ),
     (
         "loglevel",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{BindAddress, LogLevel, TrustedPeers};
+use super::{BindAddress, ControlSocket, LogLevel, TrustedPeers};
 
 /// A value as it was given, before it is known what it is for. Flags and the environment give text; the file gives
 /// text, numbers or lists. Every setting reads text, so one grammar serves all sources.
@@ -130,6 +130,16 @@ pub(super) fn addresses(given: &Given) -> Option<Vec<BindAddress>> {
     (!addresses.is_empty() && !addresses.iter().enumerate().any(twice)).then_some(addresses)
 }
 
+/// `auto`, a path, or nothing: an empty string or `off` (an empty variable counts as not set).
+pub(super) fn control_socket(given: &Given) -> Option<ControlSocket> {
+    let text = given.text()?;
+    match text {
+        "" | "off" => Some(ControlSocket::Off),
+        _ if is_auto(given) => Some(ControlSocket::Auto),
+        _ => (text.len() <= UNIX_PATH_MAX && !text.contains('\0')).then(|| ControlSocket::At(text.into())),
+    }
+}
+
 /// Addresses of peers that are believed, or `*`; an empty string or list is nobody.
 pub(super) fn peers(given: &Given) -> Option<TrustedPeers> {
     let parts: Vec<&str> = match given {
@@ -228,6 +238,15 @@ pub(super) fn show_addresses(addresses: &[BindAddress]) -> String {
     match addresses {
         [one] => show(one),
         many => format!("[{}]", many.iter().map(show).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A control socket as a TOML string.
+pub(super) fn show_control_socket(socket: &ControlSocket) -> String {
+    match socket {
+        ControlSocket::Auto => show_text("auto"),
+        ControlSocket::Off => show_text(""),
+        ControlSocket::At(path) => show_text(&path.to_string_lossy()),
     }
 }
 

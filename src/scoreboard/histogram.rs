@@ -46,6 +46,9 @@ impl Default for Histogram {
     }
 }
 
+/// The crate's histogram, which knows quantiles.
+pub type Snapshot = hdrhistogram::Histogram<u64>;
+
 /// Where `value` is counted.
 fn index_of(value: u64) -> usize {
     let value = value.min(HIGHEST);
@@ -95,7 +98,7 @@ impl Histogram {
     ///
     /// # Panics
     /// Never: the bounds are constants that the crate accepts.
-    pub fn snapshot(&self) -> hdrhistogram::Histogram<u64> {
+    pub fn snapshot(&self) -> Snapshot {
         let mut copy = hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, SIGNIFICANT_DIGITS)
             .expect("the bounds are constants that the crate accepts");
         self.for_each(|value, count| copy.saturating_record_n(value, count));

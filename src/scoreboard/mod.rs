@@ -124,6 +124,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Answers given, whatever their route and status.
+    pub fn answers(&self) -> u64 {
+        self.requests.iter().flatten().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// Adds all of `other` to `self`, and empties `other`.
     fn absorb(&self, other: &Self) {
         let move_count = |to: &AtomicU64, from: &AtomicU64| {
@@ -175,6 +180,11 @@ pub struct Seat {
     pub oldest_since_micros: AtomicU64,
     /// Body bytes of the oldest request in flight.
     pub oldest_bytes: AtomicU64,
+    /// Resident memory in bytes, the shared model included. Written by the supervisor, once a second.
+    pub rss_bytes: AtomicU64,
+    /// Connections that wait in the slot's accept queues; kept in the first of the slot's seats. Written by the
+    /// supervisor, once a second.
+    pub accept_queue: AtomicU32,
     /// This worker's share of the counters.
     pub counters: Counters,
 }
@@ -197,7 +207,8 @@ impl Seat {
         for gauge in [&self.generation, &self.connections, &self.in_flight, &self.oldest_route] {
             gauge.store(0, Ordering::Relaxed);
         }
-        for gauge in [&self.heartbeat_micros, &self.oldest_since_micros, &self.oldest_bytes] {
+        for gauge in [&self.heartbeat_micros, &self.oldest_since_micros, &self.oldest_bytes, &self.rss_bytes]
+        {
             gauge.store(0, Ordering::Relaxed);
         }
     }

@@ -35,6 +35,14 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 both are good; 1 the model is bad; 2 the settings are bad.
     Check(CheckArgs),
+    /// Ask a running fleet for its state, or tell it what to do; each command ends when that is done.
+    ///
+    /// The supervisor is found by its settings (`control_socket` of -c FILE and of the flags it was started with), or
+    /// by --socket. `linnet ctl` needs to be the user that the supervisor runs as, or root.
+    ///
+    /// Exit status: 0 done; 1 refused or failed, and standard error says why; 2 wrong settings or usage; 3 no supervisor
+    /// answers.
+    Ctl(CtlArgs),
     /// Predict for texts from standard input, one JSON object a line: {"text": "…"}.
     ///
     /// Writes one JSON object a line, in the same order. A bad line is reported with its number on standard error and
@@ -44,7 +52,7 @@ pub(crate) enum Command {
     Predict(PredictArgs),
 }
 
-/// Where the settings come from; the same for `serve` and `check`.
+/// Where the settings come from; the same for `serve`, `check` and `ctl`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SettingsArgs {
     #[arg(short, long, value_name = "FILE", help = format!("The settings file; {DEFAULT_FILE} if it is there"))]
@@ -74,6 +82,48 @@ pub(crate) struct CheckArgs {
     /// Print the settings that count as TOML on standard output, each with where it is from
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// The arguments of `linnet ctl`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CtlArgs {
+    #[arg(
+        long,
+        value_name = "PATH",
+        global = true,
+        help = "The control socket, as the supervisor's log names it"
+    )]
+    pub(crate) socket: Option<PathBuf>,
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: CtlCommand,
+}
+
+/// What can be asked of a running fleet.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum CtlCommand {
+    /// Show the fleet: addresses, workers, requests, latencies, last exits
+    Status {
+        /// As JSON, for programs: times in seconds, latencies in milliseconds, sizes in bytes
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the same live, once a second, until q
+    Top,
+    /// Read the settings and the model again and roll the workers; done when all of them serve the new ones
+    Reload,
+    /// Run N workers, within 1 and `max_workers`; done when exactly these serve
+    Scale {
+        #[arg(value_name = "N", help = "How many workers")]
+        workers: usize,
+    },
+    /// Stop as TERM does: answer everything for `drain_delay`, then finish; fails if workers had to be killed
+    Drain,
+    /// Stop as INT does: at once
+    Stop,
 }
 
 /// The arguments of `linnet predict`.
@@ -139,6 +189,12 @@ mod tests {
         }
         assert!(matches!(parse("linnet check --print --workers 4"), Ok(Command::Check(_))));
         assert!(matches!(parse("linnet predict --model d"), Ok(Command::Predict(_))));
+        for line in ["linnet ctl status --json", "linnet ctl -c f scale 3", "linnet ctl top --socket s"] {
+            assert!(matches!(parse(line), Ok(Command::Ctl(_))), "{line}");
+        }
+        for line in ["linnet ctl", "linnet ctl scale", "linnet ctl scale -1", "linnet ctl restart"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
         for line in ["linnet srve", "linnet --workers", "linnet --set a", "linnet predict", "linnet --print"]
         {
             assert!(parse(line).is_err(), "{line}");

@@ -2,14 +2,17 @@
 
 mod check;
 mod cli;
+mod ctl;
 mod fleet;
 mod loader;
 mod log;
 mod os;
 mod perform;
 mod predict;
+mod sample;
 mod settings;
 mod sockets;
+mod status;
 mod supervise;
 mod upgrade;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     match Cli::parse().into_command() {
         Command::Serve(args) => serve(args),
         Command::Check(args) => check::run(args, &mut std::io::stdout(), &mut std::io::stderr()),
+        Command::Ctl(args) => ctl::client::command(args),
         Command::Predict(args) => predict::command(&args),
     }
 }

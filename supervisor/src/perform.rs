@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use linnet::config::ControlSocket;
 use linnet::process::channel::{FAILED, MAX_REASON, Order, READY, WORN};
 use linnet::process::clock;
 use linnet::process::shared_memory::map_scoreboard;
@@ -15,18 +16,28 @@ use linnet::scoreboard::{Route, SEATS_PER_SLOT, Scoreboard};
 
 use nix::sys::signal::Signal;
 
-use crate::fleet::{Action, ChildId, Event, FleetState, Generation, Notice};
+use crate::ctl::protocol::Response;
+use crate::ctl::server::{ControlServer, Heard};
+use crate::fleet::{Action, AskId, ChildId, Event, FleetState, Generation, Notice};
 use crate::loader::Loader;
 use crate::log;
 use crate::os::child::{self, Child, reap_strangers};
 use crate::os::oom::OomKills;
 use crate::os::proc::{Snapshot, anonymous_memory};
+use crate::sample::Sampler;
 use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
+use crate::status;
 use crate::upgrade::{Invocation, Predecessor, Successor};
 
 /// How often a worker's memory is looked at.
 const WEIGH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a successor tries to bind the control socket that its predecessor has not given up yet…
+const CONTROL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// … and for how long: the predecessor gives it up when it hears of its successor.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running worker, as the operating system knows it.
 struct Running {
@@ -55,6 +66,11 @@ pub(crate) struct Performer {
     running: Vec<Running>,
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
+    control: Option<ControlServer>,
+    /// When to try next to take the control socket over from a predecessor, and when to give that up.
+    control_from: Option<(Duration, Duration)>,
+    sampler: Sampler,
+    began: Duration,
     /// Set by the last action of all.
     exit: Option<bool>,
     steering_works: bool,
@@ -80,6 +96,10 @@ impl Performer {
             successor: None,
             running: Vec::new(),
             events: VecDeque::new(),
+            control: None,
+            control_from: None,
+            sampler: Sampler::new(),
+            began: clock::monotonic(),
             exit: None,
             steering_works: true,
             memory: OomKills::find(),
@@ -123,8 +143,15 @@ impl Performer {
             Action::Upgrade => self.upgrade(),
             Action::StopUpgrade => self.successor.iter().for_each(Successor::kill),
             Action::TakeOver(slots) => self.take_over(slots),
-            Action::LetGo => self.sockets.iter_mut().for_each(Sockets::leave_files),
+            Action::LetGo => self.let_go(),
             Action::Publish(state) => publish(self.scoreboard, state),
+            Action::Report(id, report) => {
+                let age = clock::monotonic().saturating_sub(self.began);
+                let settings = self.settings.running();
+                let status = status::compose(*report, self.scoreboard, &self.sampler, settings, age);
+                self.answer(id, &Response::with(status));
+            }
+            Action::Answer(id, outcome) => self.answer(id, &Response::of(outcome)),
             Action::Log(notice) => {
                 if let (Notice::StartFailed { reason }, Some(predecessor)) = (&notice, &mut self.predecessor)
                 {
@@ -136,6 +163,7 @@ impl Performer {
                 if let Some(sockets) = &mut self.sockets {
                     sockets.remove_files();
                 }
+                self.control.iter().for_each(ControlServer::remove_file);
                 self.exit = Some(failed);
             }
         }
@@ -151,18 +179,23 @@ impl Performer {
         self.exit
     }
 
-    /// All descriptors that tell about children.
-    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let workers = self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]);
-        let others = self
-            .loader
-            .iter()
-            .map(Loader::pidfd)
-            .chain(self.successor.iter().flat_map(Successor::descriptors));
-        workers.chain(others).collect()
+    /// When [`Self::collect`] is wanted next, if nothing tells.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let clients = self.control.iter().filter_map(ControlServer::next_deadline);
+        clients.chain([self.sampler.next_deadline()]).chain(self.control_from.map(|(from, _)| from)).min()
     }
 
-    /// Takes in what children have said, and which of them have ended. Cheap enough to look at them all.
+    /// All descriptors that tell about children and clients: those to read, and those to write.
+    pub(crate) fn descriptors(&self) -> (Vec<BorrowedFd<'_>>, Vec<BorrowedFd<'_>>) {
+        let (mut reading, writing) =
+            self.control.as_ref().map(ControlServer::descriptors).unwrap_or_default();
+        reading.extend(self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]));
+        reading.extend(self.loader.iter().map(Loader::pidfd));
+        reading.extend(self.successor.iter().flat_map(Successor::descriptors));
+        (reading, writing)
+    }
+
+    /// Takes in what children and clients have said, and which children have ended. Cheap enough to look at them all.
     pub(crate) fn collect(&mut self) {
         for running in &mut self.running {
             running.listen_to(&mut self.events);
@@ -192,6 +225,36 @@ impl Performer {
         let others = self.loader.iter().map(Loader::pid).chain(self.successor.iter().map(Successor::pid));
         let known: Vec<_> = self.running.iter().map(|r| r.child.pid()).chain(others).collect();
         reap_strangers(&known);
+        let now = clock::monotonic();
+        let running = self.running.iter().map(|r| (r.seat, r.child.pid()));
+        self.sampler.sample(now, self.scoreboard, self.sockets.as_ref(), running);
+        self.take_over_control(now);
+        let heard = self.control.iter_mut().flat_map(|control| control.turn(now));
+        self.events.extend(heard.map(|heard| match heard {
+            Heard::Asked(id, ask) => Event::Asked(id, ask),
+            Heard::Dropped(id) => Event::AskDropped(id),
+        }));
+    }
+
+    /// Binds the control socket of a predecessor, once that has given it up.
+    fn take_over_control(&mut self, now: Duration) {
+        let Some((_, until)) = self.control_from.filter(|(from, _)| now >= *from) else { return };
+        let settings = self.settings.running();
+        let sockets = self.sockets.as_ref();
+        let Some(first) = sockets.and_then(Sockets::first).or(settings.bind.first()) else { return };
+        self.control = ControlServer::take_over(&settings.control_socket, first);
+        self.control_from = None;
+        if self.control.is_none() && now < until {
+            self.control_from = Some((now + CONTROL_INTERVAL, until));
+        } else if self.control.is_none() && settings.control_socket != ControlSocket::Off {
+            tracing::warn!("no control socket, so no `linnet ctl`");
+        }
+    }
+
+    fn answer(&mut self, id: AskId, response: &Response) {
+        if let Some(control) = &mut self.control {
+            control.answer(clock::monotonic(), id, response);
+        }
     }
 
     fn collect_loader(&mut self) {
@@ -228,8 +291,18 @@ impl Performer {
         }
     }
 
+    /// The successor serves: what has a name in the file system is its own from now on.
+    fn let_go(&mut self) {
+        self.sockets.iter_mut().for_each(Sockets::leave_files);
+        if let Some(control) = self.control.take() {
+            control.remove_file();
+        }
+    }
+
     fn take_over(&mut self, slots: usize) {
         self.sockets.iter_mut().for_each(Sockets::own_files);
+        let now = clock::monotonic();
+        self.control_from = Some((now, now + CONTROL_PATIENCE));
         if let Some(predecessor) = &mut self.predecessor {
             predecessor.tell_serving(slots);
         }
@@ -252,8 +325,18 @@ impl Performer {
         self.events.push_back(match bound {
             Ok(sockets) => {
                 let addresses = sockets.addresses();
+                let first = sockets.first().or(settings.bind.first());
+                // A predecessor still has it; see `take_over_control`.
+                let first = first.filter(|_| self.predecessor.is_none());
+                let control = first.map(|first| ControlServer::bind(&settings.control_socket, first));
                 self.sockets = Some(sockets);
-                Event::Bound(addresses)
+                match control.transpose() {
+                    Ok(control) => {
+                        self.control = control.flatten();
+                        Event::Bound(addresses)
+                    }
+                    Err(reason) => Event::BindFailed(reason),
+                }
             }
             Err(error) => Event::BindFailed(error.to_string()),
         });

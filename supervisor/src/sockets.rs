@@ -10,6 +10,8 @@ use linnet::process::listener::{
 };
 use socket2::Socket;
 
+use crate::os::tcp::accept_queue;
+
 /// All sockets of one address.
 struct Group {
     address: BindAddress,
@@ -79,6 +81,17 @@ impl Sockets {
     /// The real addresses, as URLs.
     pub(crate) fn addresses(&self) -> Vec<String> {
         self.groups.iter().map(|group| display(&group.address)).collect()
+    }
+
+    /// The first address, its port resolved.
+    pub(crate) fn first(&self) -> Option<&BindAddress> {
+        self.groups.first().map(|group| &group.address)
+    }
+
+    /// Connections that wait in a slot's own queues, all addresses together; shared sockets are nobody's own.
+    pub(crate) fn queue(&self, slot: usize) -> u32 {
+        let own = self.groups.iter().filter(|group| matches!(group.address, BindAddress::Tcp(_)));
+        own.filter_map(|group| accept_queue(group.sockets.get(slot)?).ok()).sum()
     }
 
     /// Lets a slot's sockets listen.

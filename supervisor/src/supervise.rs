@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::fleet::{Command, Event, Fleet, Policy};
 use crate::os::signals::Signals;
 use crate::os::timer::Timer;
-use crate::os::wait::any_readable;
+use crate::os::wait::any_ready;
 use crate::perform::Performer;
 use crate::settings::SettingsBook;
 use crate::upgrade::{Invocation, Predecessor};
@@ -29,10 +29,11 @@ pub(crate) fn run(settings: SettingsBook, invocation: Invocation) -> io::Result<
         if let Some(failed) = performer.exit() {
             return Ok(failed);
         }
-        timer.set(fleet.next_deadline())?;
-        let mut descriptors = vec![signals.as_fd(), timer.as_fd()];
-        descriptors.extend(performer.descriptors());
-        let timer_fired = any_readable(&descriptors)?[1];
+        timer.set(fleet.next_deadline().into_iter().chain(performer.next_deadline()).min())?;
+        let mut reading = vec![signals.as_fd(), timer.as_fd()];
+        let (more, writing) = performer.descriptors();
+        reading.extend(more);
+        let timer_fired = any_ready(&reading, &writing)?[1];
         if timer_fired {
             timer.acknowledge();
         }

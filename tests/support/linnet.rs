@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,6 +53,7 @@ impl Start {
         let mut start = Self { command, folder };
         start = start.set("BIND", "127.0.0.1:0").set("WORKERS", &workers.to_string());
         start = start.set("DRAIN_DELAY", "300ms").set("KEEPALIVE_MIN", "500ms");
+        start = start.set("CONTROL_SOCKET", "ctl.sock");
         let model = start.model();
         start.set("MODEL", &model.display().to_string())
     }
@@ -184,6 +185,18 @@ impl Linnet {
         let path = format!("/proc/{0}/task/{0}/children", self.pid());
         let children = fs::read_to_string(path).unwrap_or_default();
         children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| is_alive(*pid)).collect()
+    }
+
+    /// Runs `linnet ctl` with these arguments, to its end.
+    pub(crate) fn ctl(&self, arguments: &str) -> Output {
+        self.start_ctl(arguments).wait_with_output().unwrap()
+    }
+
+    /// Starts `linnet ctl` with these arguments.
+    pub(crate) fn start_ctl(&self, arguments: &str) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_linnet"));
+        command.args(["ctl", "--socket"]).arg(self.path("ctl.sock")).args(arguments.split(' '));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Sends the supervisor a signal.

@@ -61,6 +61,7 @@ impl Fleet {
     }
 
     pub(super) fn end_workers(&mut self, now: Duration) {
+        self.stopped_fast = true;
         self.phase = Phase::Stopping;
         self.abandon_reload();
         self.abandon_upgrade();

@@ -1,6 +1,7 @@
 //! The supervising logic: state + event + now → actions. Pure: no system call, no clock, no randomness but a
 //! seed. `perform.rs` does what it says; `LIFECYCLE.md` explains it.
 
+mod ask;
 mod backoff;
 mod command;
 mod liveness;
@@ -8,6 +9,7 @@ mod notice;
 mod protocol;
 mod recycle;
 mod reload;
+mod report;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -18,11 +20,14 @@ use std::time::Duration;
 
 use linnet::scoreboard::CAUSES;
 
+use self::ask::Awaited;
+pub(crate) use self::ask::{Ask, AskId, Outcome};
 use self::backoff::Jitter;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::protocol::{
     Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
 };
+pub(crate) use self::report::{Report, SlotReport, WorkerReport};
 use self::slot::{Slot, Worker};
 
 /// Where the whole fleet is in its life.
@@ -97,11 +102,18 @@ pub(crate) struct Fleet {
     /// When the last step was, and since when there has been no pause that this process slept through.
     last_step: Duration,
     awake_since: Duration,
+    /// Workers that were killed for being late.
+    kills: u64,
+    /// The end was ordered at once, without a drain (or before it was over).
+    stopped_fast: bool,
+    /// Questions whose answers are not known yet.
+    waiting: Vec<(AskId, Awaited)>,
     /// The slots that new connections were last led to.
     steered: Vec<usize>,
     published: FleetState,
     actions: Vec<Action>,
     notices: Vec<Notice>,
+    answers: Vec<(AskId, Outcome)>,
 }
 
 impl Fleet {
@@ -132,10 +144,14 @@ impl Fleet {
             parked: false,
             last_step: Duration::ZERO,
             awake_since: Duration::ZERO,
+            kills: 0,
+            stopped_fast: false,
+            waiting: Vec::new(),
             steered: Vec::new(),
             published: FleetState::default(),
             actions: Vec::new(),
             notices: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -155,8 +171,10 @@ impl Fleet {
             self.publish();
         }
         let over = self.finish();
+        self.answer_asks(over);
         // The log tells what has been done: who reads "listening" may rely on readiness saying so, too.
         self.actions.extend(self.notices.drain(..).map(Action::Log));
+        self.actions.extend(self.answers.drain(..).map(|(id, outcome)| Action::Answer(id, outcome)));
         self.actions.extend(over.then_some(Action::Exit { failed: self.failed }));
         std::mem::take(&mut self.actions)
     }
@@ -236,6 +254,8 @@ impl Fleet {
             Event::Replaced(slots) => self.replaced(now, slots),
             Event::UpgradeFailed(reason) => self.upgrade_failed(reason),
             Event::Command(command) => self.command(now, command),
+            Event::Asked(id, ask) => self.asked(now, id, ask),
+            Event::AskDropped(id) => self.forget_ask(id),
         }
     }
 

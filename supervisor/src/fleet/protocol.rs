@@ -6,7 +6,9 @@ use std::time::Duration;
 use linnet::process::channel::Order;
 use linnet::scoreboard::CAUSES;
 
+use super::ask::{Ask, AskId, Outcome};
 use super::notice::Notice;
+use super::report::Report;
 
 /// One worker process, from before its fork to after its end. Never used twice, unlike a pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +97,10 @@ pub(crate) enum Event {
     UpgradeFailed(String),
     /// An operator asks for something.
     Command(Command),
+    /// Somebody asks over the control socket, and waits for the answer.
+    Asked(AskId, Ask),
+    /// Whoever asked this has gone away.
+    AskDropped(AskId),
     /// Time has passed.
     Tick,
 }
@@ -170,6 +176,10 @@ pub(crate) enum Action {
     LetGo,
     /// Write the fleet's state to the scoreboard.
     Publish(FleetState),
+    /// Answer a question about the fleet's state.
+    Report(AskId, Box<Report>),
+    /// Answer any other question.
+    Answer(AskId, Outcome),
     /// Write a line to the log.
     Log(Notice),
     /// The last action: end with success or not.

@@ -105,6 +105,7 @@ impl Fleet {
             && self.children(|w| w.is_ready() && w.generation < generation).is_empty()
         {
             self.log(Notice::Reloaded { generation });
+            self.answer_reload(generation, &Ok(format!("every worker serves generation {generation}")));
             self.end_reload();
         }
     }
@@ -120,6 +121,7 @@ impl Fleet {
     }
 
     pub(super) fn fail_reload(&mut self, generation: Generation, reason: String) {
+        self.answer_reload(generation, &Err(reason.clone()));
         self.log(Notice::ReloadFailed { generation, reason });
         self.end_reload();
     }

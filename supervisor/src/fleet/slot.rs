@@ -6,6 +6,7 @@ use linnet::scoreboard::SEATS_PER_SLOT;
 
 use super::backoff::{Backoff, HEALTHY};
 use super::protocol::{ChildId, Generation};
+use super::report::LastExit;
 
 /// Where a worker is in its life. Times are deadlines, on the core's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub(crate) struct Worker {
     pub(crate) expires: Option<Duration>,
     /// It has served long enough.
     pub(crate) worn: bool,
+    /// When it was forked.
+    pub(crate) forked: Duration,
     /// What it said about why it cannot start.
     pub(crate) refusal: Option<String>,
 }
@@ -102,6 +105,8 @@ pub(crate) struct Slot {
     pub(crate) listening: bool,
     /// In the drain: its queue has been emptied, or cannot be.
     pub(crate) drained: bool,
+    /// How its last worker ended.
+    pub(crate) last_exit: Option<LastExit>,
     /// Unwanted deaths.
     pub(crate) backoff: Backoff,
     /// When the last of them was.

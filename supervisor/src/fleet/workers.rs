@@ -6,6 +6,7 @@ use linnet::process::channel::Order;
 use linnet::scoreboard::Cause;
 
 use super::protocol::{FAST_GRACE, KILL_GRACE};
+use super::report::LastExit;
 use super::slot::{Stage, Was, Worker};
 use super::{Action, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
 
@@ -28,6 +29,7 @@ impl Fleet {
             seat,
             generation,
             stage,
+            forked: now,
             beat: now,
             expires,
             worn,
@@ -108,6 +110,7 @@ impl Fleet {
 
     pub(super) fn exited(&mut self, now: Duration, child: ChildId, exit: Exit) {
         let Some((slot, mut worker)) = self.remove(child) else { return };
+        self.slots[slot].last_exit = Some(LastExit::of(&worker, exit, now));
         let pid = worker.pid;
         self.exits[cause(&worker, exit) as usize] += 1;
         match worker.stage {
@@ -239,6 +242,7 @@ impl Fleet {
                         _ => (Was::Leaving, "did not exit when told to"),
                     };
                     worker.stage = Stage::Killed(was);
+                    self.kills += 1;
                     self.actions.push(Action::Kill(worker.id));
                     self.notices.push(Notice::WorkerKilled { slot: number, pid: worker.pid, why });
                 }

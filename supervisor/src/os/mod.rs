@@ -5,5 +5,6 @@ pub(crate) mod inherited;
 pub(crate) mod oom;
 pub(crate) mod proc;
 pub(crate) mod signals;
+pub(crate) mod tcp;
 pub(crate) mod timer;
 pub(crate) mod wait;

@@ -1,5 +1,6 @@
 //! The core against a fake clock and scripted children: chosen stories, and thousands of random ones.
 
+mod asks;
 mod random;
 mod world;
 

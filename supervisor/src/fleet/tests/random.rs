@@ -6,7 +6,7 @@ use linnet::process::channel::Order;
 use proptest::prelude::*;
 
 use super::world::{Fake, MAX_WORKERS, SECOND, World, policy};
-use crate::fleet::{Command, Event, Exit, Phase, Policy};
+use crate::fleet::{Ask, Command, Event, Exit, Phase, Policy};
 
 /// One random move of the world around the core.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ enum Move {
     Wear(usize),
     Grow(usize),
     Settings(Option<usize>),
+    Ask(Ask),
     Pass(u64),
     Suspend(u64),
 }
@@ -40,6 +41,13 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         Just(Command::Stop),
         Just(Command::StopFast),
     ];
+    let ask = prop_oneof![
+        2 => Just(Ask::Status),
+        2 => Just(Ask::Reload),
+        2 => (0..MAX_WORKERS + 2).prop_map(Ask::Scale),
+        1 => Just(Ask::Drain),
+        1 => Just(Ask::Stop),
+    ];
     let one = prop_oneof![
         2 => any::<bool>().prop_map(Move::Load),
         6 => (0..12_usize).prop_map(Move::Ready),
@@ -52,6 +60,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => Just(Move::Fail),
         1 => (0..12_usize).prop_map(Move::Wear),
         1 => (0..12_usize).prop_map(Move::Grow),
+        2 => ask.prop_map(Move::Ask),
         1 => proptest::option::weighted(0.8, 1..=MAX_WORKERS).prop_map(Move::Settings),
         3 => (0..40_000_u64).prop_map(Move::Pass),
         1 => (0..90_000_u64).prop_map(Move::Suspend),
@@ -70,6 +79,9 @@ fn play(world: &mut World, step: &Move) {
         Move::Settings(workers) => {
             world.settings =
                 workers.map(|workers| Policy { workers, ..policy() }).ok_or_else(|| "bad".to_owned());
+        }
+        Move::Ask(ask) => {
+            world.ask(ask);
         }
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
@@ -145,6 +157,7 @@ proptest! {
             prop_assert_eq!(world.children.len(), world.fleet.wanted);
             prop_assert_eq!(world.fleet.reload, None);
             prop_assert_eq!(world.images.len(), 1);
+            prop_assert!(world.asked.is_empty(), "no answer to {:?}", world.asked);
             let live: Vec<_> = (0..world.fleet.wanted).collect();
             prop_assert_eq!(&world.fleet.steered, &live);
         }

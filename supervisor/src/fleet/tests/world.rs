@@ -8,7 +8,8 @@ use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
 use crate::fleet::{
-    Action, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Policy, Recycling,
+    Action, Ask, AskId, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Outcome,
+    Policy, Recycling,
 };
 
 pub(super) const WORKERS: usize = 3;
@@ -73,6 +74,9 @@ pub(super) struct World {
     pub(super) let_go: bool,
     /// When the children last showed that they turn.
     beaten: Duration,
+    /// Questions without an answer, and the answers.
+    pub(super) asked: BTreeSet<AskId>,
+    pub(super) answers: Vec<(AskId, Outcome)>,
     /// When which slot got a worker.
     pub(super) forked_at: Vec<(Duration, usize)>,
 }
@@ -100,6 +104,8 @@ impl World {
             took_over: None,
             let_go: false,
             beaten: Duration::ZERO,
+            asked: BTreeSet::new(),
+            answers: Vec::new(),
             forked_at: Vec::new(),
         };
         world.tell(Event::Start);
@@ -130,6 +136,20 @@ impl World {
         }
     }
 
+    /// Asks a question, and returns its name.
+    pub(super) fn ask(&mut self, ask: Ask) -> AskId {
+        let id = AskId((self.asked.len() + self.answers.len()) as u64);
+        self.asked.insert(id);
+        self.tell(Event::Asked(id, ask));
+        id
+    }
+
+    /// The answer to a question, if it is known.
+    pub(super) fn answer(&self, id: AskId) -> Option<&Outcome> {
+        self.answers.iter().find(|(answered, _)| *answered == id).map(|(_, outcome)| outcome)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm an action, each held to what must be true then")]
     pub(super) fn act(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::ReadSettings(generation) => {
@@ -216,6 +236,18 @@ impl World {
             Action::LetGo => self.let_go = true,
             Action::IgnoreNewConnections => assert!(!self.let_go, "the sockets are the successor's"),
             Action::Publish(state) => self.state = state,
+            Action::Report(id, report) => {
+                assert!(self.asked.remove(&id));
+                let workers: Vec<_> = report.slots.iter().flat_map(|s| &s.workers).collect();
+                assert_eq!(workers.len(), self.children.len());
+                let ready = workers.iter().filter(|w| w.state == "ready").count();
+                assert_eq!(ready, self.fleet.ready_slots().count());
+                self.answers.push((id, Ok(report.phase.to_owned())));
+            }
+            Action::Answer(id, outcome) => {
+                assert!(self.asked.remove(&id), "{id:?} is answered twice, or was not asked");
+                self.answers.push((id, outcome));
+            }
             Action::Log(notice) => {
                 match notice {
                     Notice::Listening(_) | Notice::FleetReady { .. } => assert!(self.state.ready),
@@ -226,6 +258,7 @@ impl World {
             }
             Action::Exit { failed } => {
                 assert!(self.children.is_empty() && self.loading.is_none(), "somebody was left behind");
+                assert!(self.asked.is_empty(), "no answer to {:?}", self.asked);
                 self.exit = Some(failed);
             }
         }
