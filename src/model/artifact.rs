@@ -7,13 +7,17 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::analysis::Analysis;
 use super::classifier::{CalibrationMethod, LinearClassifier};
 use super::document::Document;
 use super::error::{Defect, ModelError};
-use super::manifest::{Cleaner as CleanerSettings, FileEntry, Manifest, Vectorizer, VocabularyVectorizer};
+use super::manifest::{Cleaner as CleanerSettings, FileEntry, Manifest, NgramVectorizer, Vectorizer};
 use super::tensors::Tensors;
+use super::vectorizer::StripAccents;
+use crate::text::accents::Accents;
 use crate::text::characters::CharacterTables;
 use crate::text::cleaner::Cleaner;
+use crate::text::token_pattern::TokenPattern;
 
 /// Largest manifest, `args.json` or `performance.json`.
 const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
@@ -42,6 +46,8 @@ pub struct Artifact {
     pub coefficients: Vec<f64>,
     /// One a row.
     pub intercepts: Vec<f64>,
+    /// What stripping accents replaces: ASCII, then Unicode; `None` where no vectorizer strips so.
+    pub accents: [Option<AccentTables>; 2],
     /// What a calibrated model has beside its weights.
     pub calibration: CalibrationTensors,
     /// What a character is to the Python that fitted the model.
@@ -63,17 +69,43 @@ pub struct CalibrationTensors {
     pub y: Vec<f64>,
 }
 
+/// The tables of [`Accents`].
+#[derive(Debug)]
+pub struct AccentTables {
+    /// The characters that are replaced, ascending.
+    pub codes: Vec<u32>,
+    /// Where each replacement ends in `text`.
+    pub ends: Vec<u32>,
+    /// All replacements.
+    pub text: Vec<u8>,
+}
+
+/// The tables of [`TokenPattern`].
+#[derive(Debug)]
+pub struct PatternTables {
+    /// The instructions.
+    pub program: Vec<[u32; 3]>,
+    /// The code points of all sets.
+    pub ranges: Vec<[u32; 2]>,
+    /// Where each set ends.
+    pub set_ends: Vec<u32>,
+}
+
 /// The n-grams of one vectorizer, in column order, and what is known of each.
 #[derive(Debug)]
 pub struct Vocabulary {
     /// The vectorizer's parameters.
-    pub settings: VocabularyVectorizer,
-    /// All terms, one after the other.
+    pub settings: NgramVectorizer,
+    /// All terms, one after the other; none for a hashing vectorizer.
     pub terms: Vec<u8>,
     /// Where each term ends in `terms`; strictly ascending.
     pub ends: Vec<u32>,
     /// Inverse document frequency of each term; `None` where the vectorizer uses none.
     pub idf: Option<Vec<f64>>,
+    /// The factors of each further rescaling; none where it has none.
+    pub scales: Vec<Vec<f64>>,
+    /// The token pattern's program, where it needs one.
+    pub pattern: Option<PatternTables>,
 }
 
 impl Artifact {
@@ -112,6 +144,7 @@ impl Artifact {
             vocabularies: parts.vocabularies,
             coefficients: parts.coefficients,
             intercepts: parts.intercepts,
+            accents: parts.accents,
             calibration: parts.calibration,
             characters: parts.characters,
             manifest,
@@ -131,7 +164,33 @@ impl Artifact {
 
     /// Number of columns of all vectorizers together.
     pub fn columns(&self) -> usize {
-        self.vocabularies.iter().map(|vocabulary| vocabulary.ends.len()).sum()
+        self.vocabularies.iter().map(|vocabulary| vocabulary.settings.features).sum()
+    }
+
+    /// What vectorizer number `at` does to a text before it counts.
+    pub fn analysis(&self, at: usize) -> Result<Analysis<'_>, Defect> {
+        let vocabulary = &self.vocabularies[at];
+        let settings = &vocabulary.settings;
+        let accents = settings
+            .strip_accents
+            .and_then(|kind| self.accents[kind as usize].as_ref().map(|tables| tables.view(kind)))
+            .transpose()?;
+        let program = vocabulary.pattern.as_ref().map(|tables| tables.view(at)).transpose()?;
+        Ok(Analysis::new(settings, accents, program))
+    }
+}
+
+impl AccentTables {
+    fn view(&self, kind: StripAccents) -> Result<Accents<'_>, Defect> {
+        Accents::from_parts(&self.codes, &self.ends, &self.text, kind == StripAccents::Ascii)
+            .map_err(|defect| Defect::tensor_value(ACCENTS[kind as usize], defect))
+    }
+}
+
+impl PatternTables {
+    fn view(&self, at: usize) -> Result<TokenPattern<'_>, Defect> {
+        TokenPattern::from_parts(&self.program, &self.ranges, &self.set_ends)
+            .map_err(|defect| Defect::tensor_value(&format!("vectorizer.{at}.token_pattern"), defect))
     }
 }
 
@@ -143,11 +202,15 @@ impl Vocabulary {
     }
 }
 
+/// Names of the tables of [`StripAccents`], in its order.
+const ACCENTS: [&str; 2] = ["characters.accents_ascii", "characters.accents_unicode"];
+
 /// What `model.safetensors` holds.
 struct Parts {
     vocabularies: Vec<Vocabulary>,
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
+    accents: [Option<AccentTables>; 2],
     calibration: CalibrationTensors,
     characters: CharacterTables,
 }
@@ -160,14 +223,15 @@ impl Parts {
             .vectorizers
             .iter()
             .enumerate()
-            .map(|(at, Vectorizer::Vocabulary(settings))| read_vocabulary(&mut tensors, at, settings))
+            .map(|(at, vectorizer)| read_vocabulary(&mut tensors, at, vectorizer))
             .collect::<Result<Vec<_>, _>>()?;
-        let columns = vocabularies.iter().map(|vocabulary| vocabulary.ends.len()).sum();
+        let columns = vocabularies.iter().map(|vocabulary| vocabulary.settings.features).sum();
         let rows = manifest.pipeline.classifier.rows();
         let parts = Self {
             vocabularies,
             coefficients: tensors.finite("classifier.coef", &[rows, columns])?,
             intercepts: tensors.finite("classifier.intercept", &[rows])?,
+            accents: read_accents(&mut tensors, &manifest.pipeline.vectorizers)?,
             calibration: read_calibration(&mut tensors, manifest.pipeline.classifier.linear())?,
             characters: tensors.characters()?,
         };
@@ -216,17 +280,59 @@ fn read_calibration(
     Ok(read)
 }
 
+fn read_accents(
+    tensors: &mut Tensors<'_>,
+    vectorizers: &[Vectorizer],
+) -> Result<[Option<AccentTables>; 2], Defect> {
+    let mut read = [None, None];
+    for kind in [StripAccents::Ascii, StripAccents::Unicode] {
+        if vectorizers.iter().any(|vectorizer| vectorizer.settings().strip_accents == Some(kind)) {
+            let name = |part: &str| format!("{}.{part}", ACCENTS[kind as usize]);
+            let tables = AccentTables {
+                codes: tensors.numbers(&name("codes"))?,
+                ends: tensors.numbers(&name("ends"))?,
+                text: tensors.bytes(&name("text"))?.to_vec(),
+            };
+            tables.view(kind)?;
+            read[kind as usize] = Some(tables);
+        }
+    }
+    Ok(read)
+}
+
 fn read_vocabulary(
     tensors: &mut Tensors<'_>,
     at: usize,
-    settings: &VocabularyVectorizer,
+    vectorizer: &Vectorizer,
 ) -> Result<Vocabulary, Defect> {
     let name = |tensor: &str| format!("vectorizer.{at}.{tensor}");
+    let settings = vectorizer.settings();
     let features = settings.features;
     let idf = settings.idf.then(|| tensors.finite(&name("idf"), &[features])).transpose()?;
-    let ends = tensors.u32(&name("term_ends"), &[features])?;
-    let terms = tensors.bytes(&name("terms"))?.to_vec();
-    let vocabulary = Vocabulary { settings: settings.clone(), terms, ends, idf };
+    let (terms, ends) = match vectorizer {
+        Vectorizer::Hashing(_) => (Vec::new(), Vec::new()),
+        Vectorizer::Vocabulary(_) => {
+            let ends = tensors.u32(&name("term_ends"), &[features])?;
+            (tensors.bytes(&name("terms"))?.to_vec(), ends)
+        }
+    };
+    let mut scales = Vec::new();
+    for (number, next) in settings.then.iter().enumerate() {
+        let name = name(&format!("then.{number}.scale"));
+        scales.push(if next.scale { tensors.finite(&name, &[features])? } else { Vec::new() });
+    }
+    let pattern = if settings.has_program() {
+        let tables = PatternTables {
+            program: tensors.rows(&name("token_pattern.program"))?,
+            ranges: tensors.rows(&name("token_pattern.sets"))?,
+            set_ends: tensors.numbers(&name("token_pattern.set_ends"))?,
+        };
+        tables.view(at)?;
+        Some(tables)
+    } else {
+        None
+    };
+    let vocabulary = Vocabulary { settings: settings.clone(), terms, ends, idf, scales, pattern };
     check_terms(&vocabulary).map_err(|defect| Defect::tensor_value(&name("term_ends"), defect))?;
     Ok(vocabulary)
 }

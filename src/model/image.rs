@@ -65,6 +65,20 @@ pub enum Section {
     Squares,
     /// `f64`, what each feature and its suffixes together add to the norm.
     Totals,
+    /// `f64`, the factors of a vectorizer's further rescalings, one after the other.
+    Scales,
+    /// `u32`, characters that are replaced where accents are stripped; index 0 for ASCII, 1 for Unicode.
+    AccentCodes,
+    /// `u32`, where each replacement ends.
+    AccentEnds,
+    /// `u8`, all replacements.
+    AccentText,
+    /// `[u32; 3]`, a token pattern's instructions.
+    PatternProgram,
+    /// `[u32; 2]`, the code points of its sets.
+    PatternRanges,
+    /// `u32`, where each set ends.
+    PatternSetEnds,
     /// `f64`, of a sigmoid calibration: the factor of each decision value. Empty for another classifier.
     CalibrationSlopes,
     /// `f64`, of a sigmoid calibration: the constant of each decision value.

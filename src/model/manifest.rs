@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 pub use super::classifier::{Classifier, LinearClassifier, Probability};
 use super::error::Defect;
-use crate::text::analyzer::{Analyzer, NgramRange};
+pub use super::vectorizer::{NgramVectorizer, Norm, Vectorizer};
 
 /// The one format version that this server reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -73,49 +73,6 @@ pub enum Cleaner {
     },
 }
 
-/// One vectorizer.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Vectorizer {
-    /// A `TfidfVectorizer`: n-grams that stand in a vocabulary.
-    Vocabulary(VocabularyVectorizer),
-}
-
-/// The parameters of a `TfidfVectorizer`, under scikit-learn's names.
-#[expect(clippy::struct_excessive_bools, reason = "they are scikit-learn's parameters, one by one")]
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VocabularyVectorizer {
-    /// How a text is cut.
-    pub analyzer: Analyzer,
-    /// Smallest and largest n.
-    pub ngram_range: (usize, usize),
-    /// Whether the text is put in lower case before it is cut.
-    pub lowercase: bool,
-    /// The pattern of a token; only for [`Analyzer::Word`], and only scikit-learn's default.
-    pub token_pattern: Option<String>,
-    /// Whether a count above 1 becomes 1.
-    pub binary: bool,
-    /// Whether a count `tf` becomes `1 + ln(tf)`.
-    pub sublinear_tf: bool,
-    /// Whether there is a tensor of inverse document frequencies.
-    pub idf: bool,
-    /// How the vector is scaled.
-    pub norm: Option<Norm>,
-    /// Number of columns.
-    pub features: usize,
-}
-
-/// How a vector is scaled: by its norm, unless that is 0.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Norm {
-    /// Sum of absolute values.
-    L1,
-    /// Root of the sum of squares.
-    L2,
-}
-
 /// One element of `classes_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -169,9 +126,6 @@ pub struct Probe {
     /// `predict_proba`, one value a class.
     pub probabilities: Option<Vec<f64>>,
 }
-
-/// The default `token_pattern` of scikit-learn, the one that this version cuts by.
-pub const DEFAULT_TOKEN_PATTERN: &str = r"(?u)\b\w\w+\b";
 
 impl Manifest {
     /// Reads a manifest and checks it whole, but for what only the tensors can show.
@@ -236,34 +190,11 @@ impl Pipeline {
         if self.vectorizers.is_empty() {
             return Err(Defect::value("pipeline.vectorizers", "an empty list", "at least one vectorizer"));
         }
-        for (at, Vectorizer::Vocabulary(vectorizer)) in self.vectorizers.iter().enumerate() {
+        for (at, vectorizer) in self.vectorizers.iter().enumerate() {
             vectorizer.check().map_err(|(key, found, expected)| {
                 Defect::value(format!("pipeline.vectorizers[{at}].{key}"), found, expected)
             })?;
         }
         Ok(())
-    }
-}
-
-impl VocabularyVectorizer {
-    fn check(&self) -> Result<(), (&'static str, String, String)> {
-        let (min, max) = self.ngram_range;
-        if min < 1 || min > max || max > NGRAM_MAX {
-            let expected = format!("1 ≤ smallest ≤ largest ≤ {NGRAM_MAX}");
-            return Err(("ngram_range", format!("[{min}, {max}]"), expected));
-        }
-        let expected = (self.analyzer == Analyzer::Word).then_some(DEFAULT_TOKEN_PATTERN);
-        if self.token_pattern.as_deref() != expected {
-            return Err(("token_pattern", format!("{:?}", self.token_pattern), format!("{expected:?}")));
-        }
-        if self.features == 0 || self.features > u32::MAX as usize - 1 {
-            return Err(("features", self.features.to_string(), "1 to 4,294,967,294".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Smallest and largest n.
-    pub fn range(&self) -> NgramRange {
-        NgramRange { min: self.ngram_range.0, max: self.ngram_range.1 }
     }
 }

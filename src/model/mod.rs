@@ -1,6 +1,7 @@
 //! The model, in three stages: artifact (what the files say, checked whole) → image (what runs: index and padded
 //! weights, without pointers) → scores, with buffers that the caller keeps.
 
+pub mod analysis;
 pub mod artifact;
 pub mod classifier;
 pub mod document;
@@ -9,6 +10,7 @@ pub mod fast;
 pub mod image;
 pub mod index;
 pub mod manifest;
+mod murmur;
 pub mod plain;
 pub mod probability;
 mod probe;
@@ -16,6 +18,7 @@ pub mod score;
 mod tensors;
 #[cfg(test)]
 mod testing;
+pub mod vectorizer;
 
 use std::path::Path;
 
@@ -70,7 +73,20 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
         image.push(Section::TermTable, at, &table);
         image.push(Section::Idf, at, vocabulary.idf.as_deref().unwrap_or_default());
         image.push(Section::Weights, at, &weights(artifact, vocabulary, first_column));
-        first_column += vocabulary.ends.len();
+        image.push(Section::Scales, at, &vocabulary.scales.concat());
+        if let Some(pattern) = &vocabulary.pattern {
+            image.push(Section::PatternProgram, at, &pattern.program);
+            image.push(Section::PatternRanges, at, &pattern.ranges);
+            image.push(Section::PatternSetEnds, at, &pattern.set_ends);
+        }
+        first_column += vocabulary.settings.features;
+    }
+    for (at, tables) in artifact.accents.iter().enumerate() {
+        if let Some(tables) = tables {
+            image.push(Section::AccentCodes, at, &tables.codes);
+            image.push(Section::AccentEnds, at, &tables.ends);
+            image.push(Section::AccentText, at, &tables.text);
+        }
     }
     image.push(Section::Intercepts, 0, &artifact.intercepts);
     image.push(Section::CalibrationSlopes, 0, &artifact.calibration.slopes);
@@ -81,13 +97,15 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
     Ok(image.finish())
 }
 
-/// One row of weights a term, padded with zeros to [`score::lanes`], the inverse document frequency folded in.
+/// One row of weights a column, padded with zeros to [`score::lanes`]; the inverse document frequency is folded in,
+/// unless further rescalings come between.
 fn weights(artifact: &Artifact, vocabulary: &Vocabulary, first_column: usize) -> Vec<f64> {
     let (columns, rows) = (artifact.columns(), artifact.intercepts.len());
     let lanes = score::lanes(rows);
-    let mut weights = vec![0.0; vocabulary.ends.len() * lanes];
+    let mut weights = vec![0.0; vocabulary.settings.features * lanes];
+    let idf = vocabulary.idf.as_ref().filter(|_| vocabulary.settings.then.is_empty());
     for (term, padded) in weights.chunks_exact_mut(lanes).enumerate() {
-        let idf = vocabulary.idf.as_ref().map_or(1.0, |idf| idf[term]);
+        let idf = idf.map_or(1.0, |idf| idf[term]);
         for (row, weight) in padded[..rows].iter_mut().enumerate() {
             *weight = idf * artifact.coefficients[row * columns + first_column + term];
         }

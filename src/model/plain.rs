@@ -8,18 +8,19 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use rapidhash::v3::{DEFAULT_RAPID_SECRETS, rapidhash_v3_nano_inline};
 
+use super::analysis::{Analysis, AnalysisScratch};
 use super::artifact::Artifact;
 use super::error::Defect;
-use super::manifest::Norm;
-use crate::text::analyzer::AnalyzerScratch;
+use super::murmur::bucket;
 use crate::text::cleaner::{Cleaner, CleanerScratch};
-use crate::text::lower::lower_into;
 
 /// Scores texts straight from an artifact.
 #[derive(Debug)]
 pub struct PlainModel<'a> {
     artifact: &'a Artifact,
     cleaner: Option<Cleaner>,
+    /// One a vectorizer.
+    analyses: Vec<Analysis<'a>>,
     /// One map a vectorizer: term → column among the vectorizer's own.
     columns: Vec<HashMap<&'a [u8], u32, BuildHasherDefault<RapidHasher>>>,
     /// The artifact's coefficients column by column, so that those of one n-gram lie together.
@@ -33,21 +34,24 @@ impl<'a> PlainModel<'a> {
         let (width, values) = (artifact.columns(), &artifact.coefficients);
         let column = |at: usize| values.iter().skip(at).step_by(width).copied();
         let coefficients = (0..width).flat_map(column).collect();
-        Ok(Self { artifact, cleaner: artifact.cleaner()?, columns, coefficients })
+        let analyses =
+            (0..artifact.vocabularies.len()).map(|at| artifact.analysis(at)).collect::<Result<_, _>>()?;
+        Ok(Self { artifact, cleaner: artifact.cleaner()?, analyses, columns, coefficients })
     }
 
     /// Buffers for [`Self::decision`].
     pub fn scratch(&self) -> PlainScratch {
-        PlainScratch { counts: vec![0; self.artifact.columns()], ..PlainScratch::default() }
+        let widest = self.columns.iter().map(HashMap::len).max();
+        PlainScratch { counts: vec![0; widest.unwrap_or(0)], ..PlainScratch::default() }
     }
 
     /// Replaces `decision` by the decision values of `text`: `coef · x + intercept`.
     pub fn decision(&self, text: &str, scratch: &mut PlainScratch, decision: &mut Vec<f64>) {
-        let characters = self.artifact.characters.view();
-        let PlainScratch { cleaner, cleaned, lowered, analyzer, counts, touched, values } = scratch;
+        let mut cleaned = std::mem::take(&mut scratch.cleaned);
         let text = match &self.cleaner {
             Some(rules) => {
-                rules.clean_plainly_into(characters, text, cleaner, cleaned);
+                let characters = self.artifact.characters.view();
+                rules.clean_plainly_into(characters, text, &mut scratch.cleaner, &mut cleaned);
                 cleaned.as_str()
             }
             None => text,
@@ -56,46 +60,65 @@ impl<'a> PlainModel<'a> {
         decision.extend(&self.artifact.intercepts);
         let rows = self.artifact.intercepts.len();
         let mut first_column = 0;
-        for (vocabulary, columns) in self.artifact.vocabularies.iter().zip(&self.columns) {
+        for (at, vocabulary) in self.artifact.vocabularies.iter().enumerate() {
+            self.count(at, text, scratch);
             let settings = &vocabulary.settings;
-            let text = if settings.lowercase {
-                lowered.clear();
-                lower_into(characters, text, lowered);
-                lowered.as_str()
-            } else {
-                text
-            };
-            analyzer.ngrams(settings.analyzer, settings.range(), characters, text, |ngram| {
-                if let Some(&column) = columns.get(ngram) {
-                    if counts[column as usize] == 0 {
-                        touched.push(column);
-                    }
-                    counts[column as usize] += 1;
-                }
-            });
-            values.clear();
-            for &column in touched.iter() {
-                let count = std::mem::take(&mut counts[column as usize]);
-                let mut tf = if settings.binary { 1.0 } else { f64::from(count) };
-                if settings.sublinear_tf {
-                    tf = 1.0 + tf.ln();
-                }
-                values.push(tf * vocabulary.idf.as_ref().map_or(1.0, |idf| idf[column as usize]));
+            let PlainScratch { columns, values, .. } = scratch;
+            for (column, value) in columns.iter().zip(values.iter_mut()) {
+                let tf = if settings.binary { 1.0 } else { *value };
+                let tf = if settings.sublinear_tf { 1.0 + tf.ln() } else { tf };
+                *value = tf * vocabulary.idf.as_ref().map_or(1.0, |idf| idf[*column as usize]);
             }
-            let norm = match settings.norm {
-                None => 1.0,
-                Some(Norm::L1) => values.iter().map(|value| value.abs()).sum(),
-                Some(Norm::L2) => values.iter().map(|value| value * value).sum::<f64>().sqrt(),
-            };
-            let norm = if norm == 0.0 { 1.0 } else { norm };
-            for (column, value) in touched.drain(..).zip(values.iter()) {
-                let at = (first_column + column as usize) * rows;
+            if let Some(norm) = settings.norm {
+                let norm = norm.of(values.iter().copied());
+                for value in values.iter_mut() {
+                    *value /= norm;
+                }
+            }
+            for (next, scale) in settings.then.iter().zip(&vocabulary.scales) {
+                next.apply(columns, values, scale);
+            }
+            for (column, value) in columns.iter().zip(values.iter()) {
+                let at = (first_column + *column as usize) * rows;
                 for (decision, coefficient) in decision.iter_mut().zip(&self.coefficients[at..]) {
-                    *decision += coefficient * (value / norm);
+                    *decision += coefficient * value;
                 }
             }
-            first_column += columns.len();
+            first_column += settings.features;
         }
+        scratch.cleaned = cleaned;
+    }
+
+    /// Replaces `columns` and `values` of the scratch by what vectorizer number `at` counts in a cleaned text.
+    fn count(&self, at: usize, text: &str, scratch: &mut PlainScratch) {
+        let PlainScratch { analysis, counts, sums, columns, values, .. } = scratch;
+        let (characters, settings) =
+            (self.artifact.characters.view(), &self.artifact.vocabularies[at].settings);
+        columns.clear();
+        values.clear();
+        if let Some(alternate_sign) = settings.alternate_sign {
+            self.analyses[at].ngrams(characters, text, analysis, |ngram| {
+                let bucket = bucket(ngram, settings.features as u32); // the manifest bounds it by 2³¹ − 1
+                let sign = if alternate_sign && bucket.negative { -1.0 } else { 1.0 };
+                *sums.entry(bucket.column).or_insert(0.0) += sign;
+            });
+            // A bucket whose n-grams cancel out stays: `binary` makes it 1, as in scikit-learn.
+            for (column, sum) in sums.drain() {
+                columns.push(column);
+                values.push(sum);
+            }
+            return;
+        }
+        let known = &self.columns[at];
+        self.analyses[at].ngrams(characters, text, analysis, |ngram| {
+            if let Some(&column) = known.get(ngram) {
+                if counts[column as usize] == 0 {
+                    columns.push(column);
+                }
+                counts[column as usize] += 1;
+            }
+        });
+        values.extend(columns.iter().map(|&column| f64::from(std::mem::take(&mut counts[column as usize]))));
     }
 }
 
@@ -104,10 +127,12 @@ impl<'a> PlainModel<'a> {
 pub struct PlainScratch {
     cleaner: CleanerScratch,
     cleaned: String,
-    lowered: String,
-    analyzer: AnalyzerScratch,
+    analysis: AnalysisScratch,
     counts: Vec<u32>,
-    touched: Vec<u32>,
+    /// Of a hashing vectorizer.
+    sums: HashMap<u32, f64>,
+    /// What was counted: the columns, and their values.
+    columns: Vec<u32>,
     values: Vec<f64>,
 }
 

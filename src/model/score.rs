@@ -1,25 +1,25 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
+use super::analysis::{Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
 use super::document::Document;
 use super::error::Defect;
 use super::fast::{self, FastScratch, FastVectorizer};
 use super::image::{Image, Section};
 use super::index::TermIndex;
-use super::manifest::{
-    Cleaner as CleanerSettings, Label, Manifest, Norm, Probes, Vectorizer as VectorizerSettings,
-    VocabularyVectorizer,
-};
+use super::manifest::{Cleaner as CleanerSettings, Label, Manifest, NgramVectorizer, Norm, Probes};
+use super::murmur::bucket;
 use super::probability::{Calibrators, Outcome};
-use crate::text::analyzer::AnalyzerScratch;
 use crate::text::characters::Characters;
 use crate::text::cleaner::{Cleaner, CleanerScratch};
-use crate::text::lower::lower_into;
 
 /// Width of a padded row of weights: a multiple of 4 `f64` (one AVX2 register), or 1 for a binary model.
 pub const fn lanes(rows: usize) -> usize {
     if rows == 1 { 1 } else { rows.next_multiple_of(4) }
 }
+
+/// A signed count of 0, of a column that has been met.
+const NOTHING_YET: u32 = 1 << 31;
 
 /// A model ready to score: a view into an image.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Model<'i> {
     characters: Characters<'i>,
     cleaner: Option<Cleaner>,
     vectorizers: Vec<Engine<'i>>,
+    /// What each vectorizer does to a text before it counts.
+    analyses: Vec<Analysis<'i>>,
     intercepts: &'i [f64],
     outcome: Outcome<'i>,
 }
@@ -37,19 +39,22 @@ pub struct Model<'i> {
 /// How a vectorizer is run: by the fast engine where it can be, else by the general one.
 #[derive(Debug)]
 enum Engine<'i> {
-    Fast(VocabularyVectorizer, FastVectorizer<'i>),
+    Fast(NgramVectorizer, FastVectorizer<'i>),
     General(Vectorizer<'i>),
 }
 
 /// One vectorizer of the general engine with its share of the weights.
 #[derive(Debug)]
 struct Vectorizer<'i> {
-    settings: VocabularyVectorizer,
+    settings: NgramVectorizer,
+    /// Empty for a hashing vectorizer.
     index: TermIndex<'i>,
     /// One a term, or none at all.
     idf: &'i [f64],
-    /// `index.len() × lanes`, the inverse document frequency folded in.
+    /// `features × lanes`; the inverse document frequency is folded in, unless further rescalings come between.
     weights: &'i [f64],
+    /// The factors of the further rescalings, one after the other.
+    scales: &'i [f64],
 }
 
 /// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
@@ -57,14 +62,16 @@ struct Vectorizer<'i> {
 pub struct Scratch {
     cleaner: CleanerScratch,
     cleaned: String,
-    lowered: String,
-    analyzer: AnalyzerScratch,
+    analysis: AnalysisScratch,
     /// One a vectorizer; `None` for one of the general engine.
     fast: Vec<Option<FastScratch>>,
-    /// One a column of the widest vectorizer of the general engine; all zero between texts.
+    /// One a column of the widest vectorizer of the general engine; all zero between texts. A hashing vectorizer's
+    /// counts, which have signs, stand above [`NOTHING_YET`], so that 0 says for them too that a column is untouched.
     counts: Vec<u32>,
     /// Columns whose count is not zero, in the order of their first n-gram.
     touched: Vec<u32>,
+    /// Their values, where these are rescaled further.
+    values: Vec<f64>,
     /// The decision values while they are summed, padded.
     sums: Vec<f64>,
     decision: Vec<f64>,
@@ -100,14 +107,21 @@ impl<'i> Model<'i> {
             }
             None => None,
         };
+        // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
+        let is_lower = cleaner.as_ref().is_some_and(Cleaner::lowers);
+        let analyses = manifest
+            .pipeline
+            .vectorizers
+            .iter()
+            .enumerate()
+            .map(|(at, settings)| Analysis::from_image(image, at, settings.settings(), is_lower))
+            .collect::<Result<_, _>>()?;
         let vectorizers = manifest
             .pipeline
             .vectorizers
             .iter()
             .enumerate()
-            .map(|(at, VectorizerSettings::Vocabulary(settings))| {
-                Engine::from_image(image, at, settings, intercepts.len())
-            })
+            .map(|(at, settings)| Engine::from_image(image, at, settings.settings(), intercepts.len()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             args: Document::parse(image.section(Section::Args, 0)?)?,
@@ -116,6 +130,7 @@ impl<'i> Model<'i> {
             characters,
             cleaner,
             vectorizers,
+            analyses,
             intercepts,
             outcome,
         })
@@ -165,7 +180,7 @@ impl<'i> Model<'i> {
     pub fn scratch(&self) -> Scratch {
         let counted = self.vectorizers.iter().map(|engine| match engine {
             Engine::Fast(..) => 0,
-            Engine::General(vectorizer) => vectorizer.index.len(),
+            Engine::General(vectorizer) => vectorizer.settings.features,
         });
         let fast = self.vectorizers.iter().map(|engine| match engine {
             Engine::Fast(_, vectorizer) => Some(vectorizer.scratch()),
@@ -177,7 +192,7 @@ impl<'i> Model<'i> {
     /// The decision values of `text`, one a row, as scikit-learn's `decision_function` has them.
     /// `scratch` comes from [`Self::scratch`] of this same model.
     pub fn decision<'s>(&self, text: &str, scratch: &'s mut Scratch) -> &'s [f64] {
-        let Scratch { cleaner, cleaned, lowered, analyzer, fast, counts, touched, sums, decision } = scratch;
+        let Scratch { cleaner, cleaned, analysis, fast, counts, touched, values, sums, decision } = scratch;
         let text = match &self.cleaner {
             Some(rules) => {
                 rules.clean_into(self.characters, text, cleaner, cleaned);
@@ -187,32 +202,18 @@ impl<'i> Model<'i> {
         };
         decision.clear();
         decision.extend_from_slice(self.intercepts);
-        for (engine, fast) in self.vectorizers.iter().zip(fast) {
-            let settings = engine.settings();
-            // What the lesson's cleaner leaves is ASCII, and in lower case if it lowers.
-            let text = if settings.lowercase && !self.cleaner.as_ref().is_some_and(Cleaner::lowers) {
-                lowered.clear();
-                lower_into(self.characters, text, lowered);
-                lowered.as_str()
-            } else {
-                text
-            };
+        for ((engine, rules), fast) in self.vectorizers.iter().zip(&self.analyses).zip(fast) {
             let norm = match (engine, fast) {
-                (Engine::Fast(_, vectorizer), Some(fast)) => {
-                    vectorizer.sum(self.characters, text, fast, sums)
-                }
+                (Engine::Fast(_, vectorizer), Some(fast)) => vectorizer.sum(
+                    self.characters,
+                    rules.prepare(self.characters, text, analysis),
+                    fast,
+                    sums,
+                ),
                 (Engine::Fast(..), None) => unreachable!("the scratch is of another model"),
                 (Engine::General(vectorizer), _) => {
-                    analyzer.ngrams(settings.analyzer, settings.range(), self.characters, text, |ngram| {
-                        if let Some(column) = vectorizer.index.get(ngram) {
-                            let count = &mut counts[column as usize];
-                            if *count == 0 {
-                                touched.push(column);
-                            }
-                            *count += 1;
-                        }
-                    });
-                    vectorizer.sum(counts, touched, lanes(self.intercepts.len()), sums)
+                    vectorizer.count(rules, self.characters, text, analysis, counts, touched);
+                    vectorizer.sum(counts, touched, values, lanes(self.intercepts.len()), sums)
                 }
             };
             for (value, sum) in decision.iter_mut().zip(sums.iter()) {
@@ -248,7 +249,7 @@ impl<'i> Engine<'i> {
     fn from_image(
         image: Image<'i>,
         at: usize,
-        settings: &VocabularyVectorizer,
+        settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
         if fast::supports(settings) {
@@ -258,7 +259,7 @@ impl<'i> Engine<'i> {
         Vectorizer::from_image(image, at, settings, rows).map(Self::General)
     }
 
-    fn settings(&self) -> &VocabularyVectorizer {
+    fn settings(&self) -> &NgramVectorizer {
         match self {
             Self::Fast(settings, _) => settings,
             Self::General(vectorizer) => &vectorizer.settings,
@@ -270,7 +271,7 @@ impl<'i> Vectorizer<'i> {
     fn from_image(
         image: Image<'i>,
         at: usize,
-        settings: &VocabularyVectorizer,
+        settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
         let index = TermIndex::from_parts(
@@ -280,44 +281,123 @@ impl<'i> Vectorizer<'i> {
         )?;
         let idf: &[f64] = image.section(Section::Idf, at)?;
         let weights: &[f64] = image.section(Section::Weights, at)?;
-        let columns = if settings.idf { index.len() } else { 0 };
-        if idf.len() != columns || weights.len() != index.len() * lanes(rows) {
+        let scales: &[f64] = image.section(Section::Scales, at)?;
+        let features = settings.features;
+        let terms = if settings.alternate_sign.is_some() { 0 } else { features };
+        let idfs = if settings.idf { features } else { 0 };
+        let factors = settings.then.iter().filter(|next| next.scale).count() * features;
+        if index.len() != terms
+            || idf.len() != idfs
+            || weights.len() != features * lanes(rows)
+            || scales.len() != factors
+        {
             return Err(Defect::Image("its weights do not fit its terms"));
         }
-        Ok(Self { settings: settings.clone(), index, idf, weights })
+        Ok(Self { settings: settings.clone(), index, idf, weights, scales })
     }
 
-    /// Replaces `sums` by the weights of all counted terms, each times its term frequency; returns the norm to divide
-    /// them by. Leaves `counts` all zero and `touched` empty.
-    fn sum(&self, counts: &mut [u32], touched: &mut Vec<u32>, lanes: usize, sums: &mut Vec<f64>) -> f64 {
+    /// Counts the n-grams of a cleaned text: `touched` gets the columns that were met, `counts` how often.
+    fn count(
+        &self,
+        analysis: &Analysis<'_>,
+        characters: Characters<'_>,
+        text: &str,
+        scratch: &mut AnalysisScratch,
+        counts: &mut [u32],
+        touched: &mut Vec<u32>,
+    ) {
+        if let Some(alternate_sign) = self.settings.alternate_sign {
+            let columns = self.settings.features as u32; // the manifest bounds it by 2³¹ − 1
+            analysis.ngrams(characters, text, scratch, |ngram| {
+                let bucket = bucket(ngram, columns);
+                let count = &mut counts[bucket.column as usize];
+                if *count == 0 {
+                    touched.push(bucket.column);
+                    *count = NOTHING_YET;
+                }
+                *count = if alternate_sign && bucket.negative { *count - 1 } else { *count + 1 };
+            });
+            return;
+        }
+        analysis.ngrams(characters, text, scratch, |ngram| {
+            if let Some(column) = self.index.get(ngram) {
+                let count = &mut counts[column as usize];
+                if *count == 0 {
+                    touched.push(column);
+                }
+                *count += 1;
+            }
+        });
+    }
+
+    /// Replaces `sums` by the weights of all counted columns, each times its value but for the norm; returns the norm
+    /// to divide them by. Leaves `counts` all zero and `touched` empty.
+    fn sum(
+        &self,
+        counts: &mut [u32],
+        touched: &mut Vec<u32>,
+        values: &mut Vec<f64>,
+        lanes: usize,
+        sums: &mut Vec<f64>,
+    ) -> f64 {
         sums.clear();
         sums.resize(lanes, 0.0);
+        let mut add = |column: u32, value: f64| {
+            let weights = &self.weights[column as usize * lanes..][..lanes];
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += value * weight;
+            }
+        };
+        let idf = |column: u32| if self.settings.idf { self.idf[column as usize] } else { 1.0 };
         let mut norm = 0.0;
-        for column in touched.drain(..) {
-            let column = column as usize;
-            let tf = self.term_frequency(std::mem::take(&mut counts[column]));
-            let value = if self.settings.idf { tf * self.idf[column] } else { tf };
+        values.clear();
+        for &column in touched.iter() {
+            let tf = self.term_frequency(std::mem::take(&mut counts[column as usize]));
+            let value = tf * idf(column);
             norm += match self.settings.norm {
                 None => 0.0,
                 Some(Norm::L1) => value.abs(),
                 Some(Norm::L2) => value * value,
             };
-            let weights = &self.weights[column * lanes..][..lanes];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += tf * weight;
+            if self.settings.then.is_empty() {
+                add(column, tf); // the weights hold the idf
+            } else {
+                values.push(value);
             }
         }
-        match self.settings.norm {
+        let norm = match self.settings.norm {
             Some(_) if norm == 0.0 => 1.0, // scikit-learn leaves a zero vector as it is
             None => 1.0,
             Some(Norm::L1) => norm,
             Some(Norm::L2) => norm.sqrt(),
+        };
+        if !self.settings.then.is_empty() {
+            for value in values.iter_mut() {
+                *value /= norm;
+            }
+            self.rescale(touched, values);
+            touched.iter().zip(values.iter()).for_each(|(&column, &value)| add(column, value));
+        }
+        touched.clear();
+        if self.settings.then.is_empty() { norm } else { 1.0 }
+    }
+
+    /// The further rescalings of a vector.
+    fn rescale(&self, columns: &[u32], values: &mut [f64]) {
+        let mut scales = self.scales.chunks_exact(self.settings.features);
+        for next in &self.settings.then {
+            let scale = if next.scale { scales.next().unwrap_or_default() } else { &[] };
+            next.apply(columns, values, scale);
         }
     }
 
     /// `tf` as `TfidfTransformer` has it.
     fn term_frequency(&self, count: u32) -> f64 {
-        let tf = if self.settings.binary { 1.0 } else { f64::from(count) };
+        let tf = match self.settings.alternate_sign {
+            _ if self.settings.binary => 1.0,
+            None => f64::from(count),
+            Some(_) => f64::from(count) - f64::from(NOTHING_YET),
+        };
         if self.settings.sublinear_tf { 1.0 + tf.ln() } else { tf }
     }
 }

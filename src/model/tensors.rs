@@ -77,8 +77,14 @@ impl<'b> Tensors<'b> {
         }
     }
 
+    /// A one-dimensional tensor of `u32`, of any length.
+    pub(super) fn numbers(&mut self, name: &str) -> Result<Vec<u32>, Defect> {
+        let data = self.take(name, Dtype::U32, &[None])?.data();
+        Ok(data.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect())
+    }
+
     /// Rows of `N` values, of any number.
-    fn rows<const N: usize>(&mut self, name: &str) -> Result<Vec<[u32; N]>, Defect> {
+    pub(super) fn rows<const N: usize>(&mut self, name: &str) -> Result<Vec<[u32; N]>, Defect> {
         let data = self.take(name, Dtype::U32, &[None, Some(N)])?.data();
         let values: Vec<u32> = data.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect();
         Ok(values.as_chunks().0.to_vec())

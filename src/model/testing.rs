@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::artifact::{Artifact, Vocabulary};
-use super::manifest::{Manifest, Vectorizer};
+use super::manifest::Manifest;
 use crate::text::characters::{CharacterTables, rust_tables};
 
 /// Made once: it takes longer than most tests.
@@ -55,7 +55,7 @@ impl Recipe {
         });
         let manifest_bytes = manifest.to_string().into_bytes();
         let manifest = Manifest::parse(&manifest_bytes).unwrap();
-        let Vectorizer::Vocabulary(settings) = &manifest.pipeline.vectorizers[0];
+        let settings = manifest.pipeline.vectorizers[0].settings();
         let mut end = 0;
         let ends = self.terms.iter().map(|term| {
             end += term.len() as u32;
@@ -70,10 +70,13 @@ impl Recipe {
             idf: self
                 .idf
                 .then(|| (0..self.terms.len()).map(|at| 1.0 + 5.0 * spread(at, 0.618_034)).collect()),
+            scales: Vec::new(),
+            pattern: None,
         };
         Artifact {
             coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
             intercepts: vec![0.5; self.rows],
+            accents: [None, None],
             calibration: super::artifact::CalibrationTensors::default(),
             characters: CHARACTERS.clone(),
             vocabularies: vec![vocabulary],

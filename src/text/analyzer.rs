@@ -3,7 +3,10 @@
 //! The rules are those of `_char_wb_ngrams`, `_char_ngrams` and `_word_ngrams` in
 //! `sklearn/feature_extraction/text.py`; the comments name what is easily got wrong.
 
+use std::collections::HashSet;
+
 use super::characters::Characters;
+use super::token_pattern::{PatternScratch, TokenPattern};
 
 /// How a text is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -35,13 +38,40 @@ pub struct AnalyzerScratch {
     starts: Vec<usize>,
     /// End of each token (`word`).
     ends: Vec<usize>,
+    pattern: PatternScratch,
+}
+
+/// What is a token to [`Analyzer::Word`].
+#[derive(Debug)]
+pub struct Tokenizer<'p> {
+    /// How tokens are found.
+    pub tokens: Tokens<'p>,
+    /// Tokens that are left out.
+    pub stop_words: HashSet<String>,
+}
+
+/// How tokens are found.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokens<'p> {
+    /// The runs of at least so many word characters: `(?u)\b\w\w+\b` and `(?u)\b\w+\b`.
+    Runs(usize),
+    /// What a pattern matches.
+    Pattern(TokenPattern<'p>),
+}
+
+impl Default for Tokenizer<'_> {
+    fn default() -> Self {
+        Self { tokens: Tokens::Runs(2), stop_words: HashSet::new() }
+    }
 }
 
 impl AnalyzerScratch {
     /// Calls `emit` with each n-gram of `text`, in scikit-learn's order; an n-gram comes as often as it occurs.
+    /// `tokenizer` matters to [`Analyzer::Word`] alone.
     pub fn ngrams(
         &mut self,
         analyzer: Analyzer,
+        tokenizer: &Tokenizer<'_>,
         range: NgramRange,
         characters: Characters<'_>,
         text: &str,
@@ -50,7 +80,7 @@ impl AnalyzerScratch {
         match analyzer {
             Analyzer::CharWb => self.char_wb(range, characters, text, emit),
             Analyzer::Char => self.char(range, characters, text, emit),
-            Analyzer::Word => self.word(range, characters, text, emit),
+            Analyzer::Word => self.word(tokenizer, range, characters, text, emit),
         }
     }
 
@@ -95,24 +125,32 @@ impl AnalyzerScratch {
 
     fn word(
         &mut self,
+        tokenizer: &Tokenizer<'_>,
         range: NgramRange,
         characters: Characters<'_>,
         text: &str,
         mut emit: impl FnMut(&[u8]),
     ) {
-        self.folded.clear();
-        self.starts.clear();
-        self.ends.clear();
-        // `(?u)\b\w\w+\b` finds the maximal runs of word characters that are two or longer.
-        for token in text.split(|c| !characters.is_word(c)) {
-            if token.chars().nth(1).is_some() {
-                if !self.folded.is_empty() {
-                    self.folded.push(' ');
+        let Self { folded, starts, ends, pattern } = self;
+        folded.clear();
+        starts.clear();
+        ends.clear();
+        let mut add = |token: &str| {
+            if tokenizer.stop_words.is_empty() || !tokenizer.stop_words.contains(token) {
+                if !starts.is_empty() {
+                    folded.push(' ');
                 }
-                self.starts.push(self.folded.len());
-                self.folded.push_str(token);
-                self.ends.push(self.folded.len());
+                starts.push(folded.len());
+                folded.push_str(token);
+                ends.push(folded.len());
             }
+        };
+        match tokenizer.tokens {
+            Tokens::Runs(shortest) => {
+                let long = |token: &&str| token.chars().nth(shortest - 1).is_some();
+                text.split(|c| !characters.is_word(c)).filter(long).for_each(add);
+            }
+            Tokens::Pattern(program) => program.find_all(text, pattern, &mut add),
         }
         // With max_n 1 scikit-learn never looks at min_n; they are equal then, by the order that it enforces.
         for n in range.min..=range.max.min(self.starts.len()) {
@@ -180,7 +218,7 @@ mod tests {
         for (analyzer, (min, max), text, expected) in cases {
             let mut got = Vec::new();
             let range = NgramRange { min: *min, max: *max };
-            scratch.ngrams(*analyzer, range, tables.view(), text, |ngram| {
+            scratch.ngrams(*analyzer, &Tokenizer::default(), range, tables.view(), text, |ngram| {
                 got.push(String::from_utf8(ngram.to_vec()).unwrap());
             });
             assert_eq!(got, *expected, "{analyzer:?} {range:?} of {text:?}");

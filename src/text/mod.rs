@@ -4,9 +4,11 @@
 //! say what is white space, a word character or a lower case letter come with the model, out of the Python that
 //! fitted it (Python and Rust know different versions of Unicode).
 
+pub mod accents;
 pub mod analyzer;
 pub mod characters;
 pub mod cleaner;
 pub mod head;
 pub mod lower;
 mod one_pass;
+pub mod token_pattern;

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 from linnet_export.classifier import best_estimator
 from linnet_export.labels import label_scalar
+from linnet_export.pipeline import flat_steps
 from sklearn.multiclass import OneVsRestClassifier
 
 TOLERANCE = 1e-9
@@ -33,7 +34,10 @@ def check(binary, directory, pipeline, texts, names=None):
     """Every answer of the binary is scikit-learn's; the largest difference of scores (of their scale) and shares."""
     answers = answers_of(binary, directory, texts)
     pipeline = best_estimator(pipeline)
-    vectors, classifier = pipeline[:-1].transform(texts), best_estimator(pipeline[-1])
+    steps = [step for _, step in flat_steps(pipeline)]
+    vectors, classifier = texts, best_estimator(steps[-1])
+    for step in steps[:-1]:
+        vectors = step.transform(vectors)
     labels = [label_scalar(label) for label in classifier.classes_] if names is None else names
     keys = [str(label) for label in labels]
     predicted = classifier.predict(vectors)

@@ -12,12 +12,16 @@ from conftest import NAMES, TEXTS, label_matrix
 from golden_texts import hard_texts, spelled_out
 from linnet_export import export
 from sklearn import linear_model
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectFromModel, SelectKBest, SelectPercentile, VarianceThreshold
 from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 # The classes of the training texts, under labels of every kind.
@@ -103,11 +107,115 @@ CLASSIFIERS = {
 }
 
 
+def hashing(**parameters):
+    """Hashed n-grams: into few columns, so that they meet there."""
+    return HashingVectorizer(**{"n_features": 257, "analyzer": "char_wb", "ngram_range": (1, 2), **parameters})
+
+
+def pattern(token_pattern, **parameters):
+    """Counts of what a pattern finds."""
+    return CountVectorizer(token_pattern=token_pattern, **parameters)
+
+
+LOG = sgd("log_loss")
+# Tokens with hostile characters among them, in the case that lowering leaves.
+STOP = ["the", "in", "and", "σας", "straße", "日本語", "²"]
+
+VECTORIZERS = {
+    "count char": [CountVectorizer(analyzer="char", ngram_range=(1, 3)), LOG],
+    "count binary": [words(binary=True), LogisticRegression()],
+    "count float": [words(dtype=np.float64, max_features=60), MultinomialNB()],
+    "count then tfidf": [words(), TfidfTransformer(sublinear_tf=True), LinearSVC()],
+    "count then tf": [CountVectorizer(analyzer="char_wb"), TfidfTransformer(use_idf=False, norm="l1"), LOG],
+    "count bernoulli": [words(), BernoulliNB()],
+    "tfidf twice": [tfidf(norm="l1"), TfidfTransformer(), LOG],
+    "long n-grams": [tfidf(ngram_range=(1, 90)), LOG],
+    "hashing": [hashing(), LOG],
+    "hashing unsigned": [hashing(alternate_sign=False, norm="l1"), MultinomialNB()],
+    "hashing binary": [hashing(binary=True, norm=None), LogisticRegression()],
+    "hashing few": [hashing(n_features=3, norm=None), LogisticRegression()],
+    "hashing the lowest hash": [hashing(analyzer="word", n_features=1000, norm=None), LogisticRegression()],
+    "hashing words": [hashing(analyzer="word", n_features=2**20, stop_words="english"), LOG],
+    "hashing then tfidf": [hashing(norm=None), TfidfTransformer(), LinearSVC()],
+    "hashing then all": [hashing(alternate_sign=False), TfidfTransformer(sublinear_tf=True, norm="l1"), LOG],
+    "hashing bernoulli": [hashing(alternate_sign=False), BernoulliNB()],
+    "hashing binary bernoulli": [hashing(binary=True), BernoulliNB()],
+    "accents ascii": [tfidf(strip_accents="ascii"), LOG],
+    "accents unicode": [tfidf(strip_accents="unicode"), LOG],
+    "accents, case kept": [words(strip_accents="unicode", lowercase=False), LOG],
+    "accents of words": [words(strip_accents="ascii", token_pattern=r"(?u)\b\w+\b"), LOG],
+    "stop words": [words(stop_words=STOP, token_pattern=r"(?u)\b\w+\b"), LogisticRegression()],
+    "stop words english": [words(stop_words="english", strip_accents="unicode"), LOG],
+    **{
+        f"pattern {token_pattern}": [pattern(token_pattern, lowercase=False, ngram_range=(1, 2)), LogisticRegression()]
+        for token_pattern in (
+            r"(?u)\b\w+\b",
+            r"\w",
+            r"[^\W\d_]+",
+            r"\S+",
+            r"(?a)\b\w\w+\b",
+            r"(?i)[a-z]+",
+            r"(?i)ς|[sk]|straße",
+            r"(?s)n.",
+            r"(?m)^.|.$",
+            r"\b(\w)\w*",
+            r"(?x) [A-Z] [a-z]{1,3}?  # a comment",
+            r"(?:a|b|ab|in)(?:on|n)?|\d+(?:[.,:]\d+)*",
+            r"\B\w{2}\B|(?i:THE)",
+            r"[^a-m\s]{2,}?",
+            r".\Z|\A.",
+        )
+    },
+}
+
+STEPS = {
+    "union": [
+        FeatureUnion([("chars", tfidf()), ("words", words())], transformer_weights={"chars": 0.3, "words": 2}),
+        LOG,
+    ],
+    "union of pipelines": [
+        FeatureUnion(
+            [
+                ("a", Pipeline([("count", words()), ("best", SelectKBest(k=40)), ("tfidf", TfidfTransformer())])),
+                ("nothing", "drop"),
+                ("b", FeatureUnion([("c", hashing(n_features=64)), ("d", tfidf(strip_accents="ascii"))])),
+            ],
+            transformer_weights={"b": 0.5},
+        ),
+        MaxAbsScaler(),
+        LinearSVC(),
+    ],
+    "union bernoulli": [FeatureUnion([("a", tfidf()), ("b", words())]), BernoulliNB()],
+    "select best": [tfidf(), SelectKBest(k=100), LOG],
+    "select percentile": [words(), TfidfTransformer(norm="l1"), SelectPercentile(percentile=30), MultinomialNB()],
+    "select then norm": [words(), SelectKBest(k=50), Normalizer(), LogisticRegression()],
+    "select from model": [tfidf(norm=None), SelectFromModel(LinearSVC()), LogisticRegression()],
+    "select then presence": [tfidf(), SelectKBest(k=80), BernoulliNB()],
+    "select then select": [tfidf(), SelectKBest(k=200), SelectPercentile(percentile=20), Perceptron()],
+    "max abs": [words(), MaxAbsScaler(), LOG],
+    "standard": [tfidf(), StandardScaler(with_mean=False), LOG],
+    "normalizer": [hashing(norm=None), Normalizer("l1"), LOG],
+    "everything": [
+        words(),
+        VarianceThreshold(0.001),
+        TfidfTransformer(sublinear_tf=True, norm=None),
+        StandardScaler(with_mean=False),
+        SelectKBest(k=120),
+        Normalizer("l1"),
+        MaxAbsScaler(),
+        CalibratedClassifierCV(LinearSVC(), cv=2),
+    ],
+    "nested": [Pipeline([("a", words()), ("b", "passthrough")]), Pipeline([("c", TfidfTransformer()), ("d", LOG)])],
+    "searched": [tfidf(), GridSearchCV(LogisticRegression(), {"C": [0.1, 10]}, cv=2)],
+}
+
+
 @pytest.fixture(scope="session")
 def texts(project_texts):
     """Real texts, and hard ones but for the very long: those are `test_oracle.py`'s."""
     hard = [text for text in map(spelled_out, hard_texts()) if len(text) < 5_000]
-    return [*hard, "in on at " * 3_000, "ΑΣ" * 5_000, "e\u0301" * 5_000, *project_texts]
+    lowest = "akqlrggi kqlrggia"  # the hash of the first is -2**31
+    return [*hard, lowest, "in on at " * 3_000, "ΑΣ" * 5_000, "e\u0301" * 5_000, *project_texts]
 
 
 def train(labels, *steps):
@@ -125,3 +233,19 @@ def test_classifiers(case, binary, texts, tmp_path, record_property):
     named = ["a", 'b "', "Ω", "d"] if labels == MULTILABEL and case.startswith("one") else None
     directory = export(pipeline, tmp_path / "model" / "1", labels=named)
     record_property("largest differences", check(binary, directory, pipeline, texts, named))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", [*VECTORIZERS, *STEPS])
+def test_vectorizers_and_steps(case, binary, texts, tmp_path, record_property):
+    pipeline = train(STRINGS, *map(clone, {**VECTORIZERS, **STEPS}[case]))
+    directory = export(pipeline, tmp_path / "model" / "1")
+    record_property("largest differences", check(binary, directory, pipeline, texts))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_searched_pipeline(binary, texts, tmp_path):
+    pipeline = Pipeline([("words", words()), ("tfidf", TfidfTransformer()), ("classifier", LOG)])
+    search = RandomizedSearchCV(pipeline, {"tfidf__norm": ["l1", "l2"]}, n_iter=2, cv=2, random_state=0)
+    search.fit(TEXTS, NAMES)
+    check(binary, export(search, tmp_path / "model" / "1"), search, texts)

@@ -11,12 +11,14 @@ from conftest import NAMES, TEXTS, fit
 from linnet_export import ExportError, TextCleaner, export
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -94,6 +96,18 @@ def steep(pipeline):
     return pipeline
 
 
+def union(*others):
+    """Two vectorizers side by side, and what else is to stand there."""
+    return FeatureUnion([("a", CountVectorizer().fit(TEXTS)), ("b", HashingVectorizer(n_features=64)), *others])
+
+
+def signed(middle):
+    """Hashed counts with signs, and what comes behind."""
+    steps = [("hash", HashingVectorizer(n_features=64)), ("middle", middle), ("c", SGDClassifier())]
+    steps[1][1].fit(steps[0][1].transform(TEXTS))
+    return Pipeline(steps)
+
+
 def three_steps(middle):
     """A selector or projection between vectorizer and classifier."""
     steps = [("tfidf", TfidfVectorizer()), ("middle", middle), ("classifier", SGDClassifier())]
@@ -104,7 +118,7 @@ REFUSED = {
     "not a pipeline": (lambda: {"a": 1}, "expected a fitted sklearn.pipeline.Pipeline, got builtins.dict"),
     "only a classifier": (lambda: SGDClassifier(), "got sklearn.linear_model._stochastic_gradient.SGDClassifier"),
     "subclass of Pipeline": (lambda: OtherPipeline(fit().steps), "OtherPipeline"),
-    "no classifier": (lambda: fit()[:1], "needs a TfidfVectorizer and a classifier"),
+    "no classifier": (lambda: fit()[:1], "needs a vectorizer and a classifier"),
     "no vectorizer": (
         lambda: Pipeline([("classifier", SGDClassifier())]),
         "step 'classifier' (SGDClassifier): this step",
@@ -121,9 +135,48 @@ REFUSED = {
         lambda: Pipeline([("tfidf", TfidfVectorizer().fit(TEXTS)), ("c", SGDClassifier())]),
         "step 'c' (SGDClassifier): is not fitted",
     ),
-    "CountVectorizer": (lambda: fit(CountVectorizer()), "step 'tfidf' (CountVectorizer): this step is not supported"),
     "TruncatedSVD": (three_steps(TruncatedSVD(2)), "step 'middle' (TruncatedSVD): this step is not supported"),
-    "SelectKBest": (three_steps(SelectKBest(k=5)), "step 'middle' (SelectKBest): this step is not supported"),
+    "DictVectorizer": (
+        lambda: Pipeline([("words", DictVectorizer()), ("c", SGDClassifier())]),
+        "step 'words' (DictVectorizer): this step is not supported here",
+    ),
+    "unfitted selector": (
+        lambda: Pipeline([fit().steps[0], ("best", SelectKBest()), fit().steps[1]]),
+        "step 'best' (SelectKBest): is not fitted",
+    ),
+    "with_mean": (
+        lambda: Pipeline([fit().steps[0], ("scaler", StandardScaler()), fit().steps[1]]),
+        "step 'scaler' (StandardScaler): with_mean=True is not supported",
+    ),
+    "norm max": (three_steps(Normalizer("max")), "step 'middle' (Normalizer): norm='max' is not supported"),
+    "norm over a union": (
+        lambda: Pipeline([("all", union()), ("norm", Normalizer()), ("c", SGDClassifier())]).fit(TEXTS, NAMES),
+        "step 'norm' (Normalizer): norm='l2': over several vectorizers this step is not supported",
+    ),
+    "passthrough in a union": (
+        lambda: Pipeline([("all", union(("rest", "passthrough"))), ("c", SGDClassifier())]),
+        "step 'rest' (str): this step is not supported here",
+    ),
+    "nothing in a union": (
+        lambda: Pipeline([("all", FeatureUnion([("a", "drop")])), ("c", SGDClassifier())]),
+        "step 'all' (FeatureUnion): transformer_list: nothing is left of it",
+    ),
+    "signed sublinear": (
+        lambda: signed(TfidfTransformer(sublinear_tf=True)),
+        "step 'middle' (TfidfTransformer): sublinear_tf=True is not supported after alternate_sign=True",
+    ),
+    "signed presence": (
+        lambda: Pipeline([("hash", HashingVectorizer(n_features=64)), ("c", BernoulliNB())]).fit(TEXTS, NAMES),
+        "step 'c' (BernoulliNB): binarize: values above zero are not",
+    ),
+    "many columns": (
+        lambda: Pipeline([("hash", HashingVectorizer(n_features=2**31)), ("c", SGDClassifier())]),
+        "step 'hash' (HashingVectorizer): n_features=2147483648 is not supported",
+    ),
+    "long hashed n-grams": (
+        lambda: Pipeline([("hash", HashingVectorizer(ngram_range=(1, 65))), ("c", SGDClassifier())]),
+        "step 'hash' (HashingVectorizer): ngram_range=(1, 65) is not supported beyond 64",
+    ),
     "SVC": (lambda: fit(classifier=SVC()), "step 'classifier' (SVC): this step is not supported"),
     "temperature": (
         lambda: fit(classifier=calibrated(method="temperature")),
@@ -157,10 +210,19 @@ REFUSED = {
     "preprocessor": (vectorizer(preprocessor=shout), "(TfidfVectorizer): preprocessor=<function shout"),
     "tokenizer": (vectorizer(tokenizer=str.split, token_pattern=None), "(TfidfVectorizer): tokenizer="),
     "analyzer": (vectorizer(analyzer=str.split), "(TfidfVectorizer): analyzer="),
-    "strip_accents": (vectorizer(strip_accents="ascii"), "(TfidfVectorizer): strip_accents='ascii' is not supported"),
-    "stop_words": (vectorizer(stop_words=["the"]), "(TfidfVectorizer): stop_words=['the'] is not supported"),
-    "stop_words english": (vectorizer(stop_words="english"), "stop_words='english' is not supported"),
-    "token_pattern": (vectorizer(token_pattern=r"(?u)\b\w+\b"), r"token_pattern='(?u)\\b\\w+\\b' is not supported"),
+    "strip_accents": (vectorizer(strip_accents=shout), "(TfidfVectorizer): strip_accents=<function shout"),
+    "stop_words": (vectorizer(stop_words=["a\ud800"]), "stop_words: 'a\\ud800' is not a str without lone"),
+    **{
+        f"token_pattern {pattern}": (vectorizer(token_pattern=pattern), f"is not supported: {why}")
+        for pattern, why in {
+            r"(?<!x)\w+": "assert_not in it",
+            r"(\w)(?:\w)\1": "groupref in it",
+            r"(?:\w?)*n": "a repetition of what may match nothing",
+            r"(?:(\w)n)+": "a capturing group within a repetition",
+            r"\w{1,4000}\w{1,4000}": "its program has more than 4096 steps",
+        }.items()
+    },
+    "count dtype": (lambda: fit(CountVectorizer(dtype=np.int8)), "dtype=<class 'numpy.int8'> is not supported"),
     "dtype": (vectorizer(dtype=np.float32), "dtype=<class 'numpy.float32'> is not supported"),
     "input": (changed_vectorizer(lambda v: v.set_params(input="file")), "input='file' is not supported"),
     "ngram_range zero": (vectorizer(ngram_range=(0, 2), analyzer="char"), "ngram_range=(0, 2) is not supported"),

@@ -20,19 +20,19 @@ def character_tables() -> dict:
     """The tensors `characters.*`, without that prefix. Surrogates are in none of them: no text that arrives has one."""
     characters = [chr(code) for code in range(sys.maxunicode + 1) if code not in SURROGATES]
     text = "".join(characters)
-    space = _ranges(_matched(r"\s", text))
-    if space != _ranges(ord(c) for c in characters if c.isspace()):
+    space = ranges(_matched(r"\s", text))
+    if space != ranges(ord(c) for c in characters if c.isspace()):
         raise AssertionError("str.isspace and the regular expression \\s differ in this Python")
     cased = [ord(c) for c in characters if (c + "Σ").lower().endswith("ς")]
     known = set(cased)
     ignorable = (ord(c) for c in characters if ord(c) not in known and ("A" + c + "Σ").lower().endswith("ς"))
     tables = {
         "lower": _lower(characters),
-        "cased": _ranges(cased),
-        "case_ignorable": _ranges(ignorable),
+        "cased": ranges(cased),
+        "case_ignorable": ranges(ignorable),
         "space": space,
-        "word": _ranges(_matched(r"\w", text)),
-        "digit": _ranges(_matched(r"\d", text)),
+        "word": ranges(_matched(r"\w", text)),
+        "digit": ranges(_matched(r"\d", text)),
     }
     return {name: np.array(rows, dtype=np.uint32) for name, rows in tables.items()}
 
@@ -55,7 +55,7 @@ def _matched(pattern, text):
     return (ord(match.group()) for match in re.finditer(pattern, text))
 
 
-def _ranges(codes):
+def ranges(codes):
     """Ascending code points as inclusive ranges [first, last]."""
     ranges = []
     for code in codes:

@@ -79,8 +79,8 @@ def _calibrate(method, tensors, decision):
 
 
 def _expit(values):
-    small = np.exp(-np.abs(values))
-    return np.where(values >= 0, 1 / (1 + small), small / (1 + small))
+    with np.errstate(over="ignore"):  # 0 below -709, as scipy's
+        return 1 / (1 + np.exp(-values))
 
 
 def choose_probability(step: str, estimator: object, classifier, decide, vectors) -> None:

@@ -21,6 +21,13 @@ HARD_TEXTS = (
     "Don't stop; it's the server's https://example.org/path?x=1&y=2 link, isn't it?",
     "the the the and and of THE",
 )
+# For a model that hashes its n-grams, and so has none to choose texts from.
+PLAIN_TEXTS = (
+    "A small library that predicts the weather from old letters",
+    "Two cups of flour, a pinch of salt; bake it for 30 minutes!",
+    "The ferry leaves the harbour at 7:45 in the morning",
+    "Segmenting cracks in concrete from drone images, with uncertainty maps",
+)
 TERMS_PER_TEXT = 12
 ROWS_MAX = 4  # heaviest terms of this many rows: a model with 300 classes needs no 300 probes
 SPREAD_TEXTS = 4
@@ -29,10 +36,12 @@ SPREAD_TEXTS = 4
 def choose_texts(terms: list, coef) -> list:
     """Texts for a model whose user names none: the fixed hard ones, and texts made of the model's own terms."""
     texts = list(HARD_TEXTS)
+    if not terms:
+        return list(dict.fromkeys([*texts, *PLAIN_TEXTS]))
     step = max(1, len(terms) // (SPREAD_TEXTS * TERMS_PER_TEXT))
     for index in range(SPREAD_TEXTS):
         texts.append(" ".join(terms[index * step :: step * SPREAD_TEXTS][:TERMS_PER_TEXT]))
-    for row in coef[:ROWS_MAX]:
+    for row in coef[:ROWS_MAX, : len(terms)]:
         heaviest = np.argsort(-np.abs(row), kind="stable")[:TERMS_PER_TEXT]
         texts.append(" ".join(terms[column] for column in heaviest))
     return list(dict.fromkeys(texts))

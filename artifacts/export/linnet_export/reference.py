@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-from collections import Counter
 
 import numpy as np
 
 from .errors import ExportError
 from .probability import label_columns, probabilities
+from .reference_vectorizer import ReferenceVectorizer
 from .tensors import read_tensors
 
 SIGMA, FINAL_SIGMA, SMALL_SIGMA = "Σ", "ς", "σ"
@@ -69,10 +68,10 @@ class Characters:
             i = max(end, i + 1)
         return "".join(folded)
 
-    def tokens(self, text):
-        """`re.findall(r"(?u)\\b\\w\\w+\\b", text)`: the runs of two and more word characters."""
+    def tokens(self, text, shortest):
+        """The runs of so many and more word characters: `re.findall(r"(?u)\\b\\w\\w+\\b", text)` for 2."""
         runs = "".join(c if c in self.word else " " for c in text).split(" ")
-        return [run for run in runs if len(run) > 1]
+        return [run for run in runs if len(run) >= shortest]
 
 
 class Artifact:
@@ -89,10 +88,11 @@ class Artifact:
         self.tensors = read_tensors(os.path.join(directory, "model.safetensors"))
         self.characters = Characters(self.tensors)
         self.pipeline = self.manifest["pipeline"]
-        self.vectorizer = self.pipeline["vectorizers"][0]
-        ends = self.tensors["vectorizer.0.term_ends"].tolist()
-        terms = self.tensors["vectorizer.0.terms"].tobytes()
-        self.column = {terms[a:b].decode("utf-8"): i for i, (a, b) in enumerate(zip([0, *ends], ends))}
+        self.vectorizers = [
+            ReferenceVectorizer(about, _part(self.tensors, f"vectorizer.{index}."), self.tensors, self.characters)
+            for index, about in enumerate(self.pipeline["vectorizers"])
+        ]
+        self.vectorizer, self.column = self.pipeline["vectorizers"][0], self.vectorizers[0].column
 
     def clean(self, text):
         """The lesson's cleaning."""
@@ -123,53 +123,22 @@ class Artifact:
                 return i + len(word)
         return None
 
-    def ngrams(self, text):
-        """All n-grams of a cleaned text, each as often as it occurs."""
-        characters, analyzer = self.characters, self.vectorizer["analyzer"]
-        low, high = self.vectorizer["ngram_range"]
-        if self.vectorizer["lowercase"]:
-            text = characters.lower(text)
-        if analyzer == "word":
-            tokens = characters.tokens(text)
-            return [" ".join(run) for n in range(low, min(high, len(tokens)) + 1) for run in windows(tokens, n)]
-        text = characters.fold(text)
-        if analyzer == "char":
-            return [gram for n in range(low, min(high, len(text)) + 1) for gram in windows(text, n)]
-        grams = []
-        for word in filter(None, characters.words(text)):
-            padded = f" {word} "
-            # A word that fits into the shortest n-gram counts once, as a whole.
-            for n in range(low, max(low, min(high, len(padded))) + 1):
-                grams.extend(windows(padded, min(n, len(padded))))
-        return grams
-
-    def features(self, text):
-        """The text's feature vector: column to value, in ascending column order."""
-        counts = Counter(self.column[gram] for gram in self.ngrams(self.clean(text)) if gram in self.column)
-        idf = self.tensors["vectorizer.0.idf"] if self.vectorizer["idf"] else None
-        values = {}
-        for column, count in sorted(counts.items()):
-            value = 1.0 if self.vectorizer["binary"] else float(count)
-            if self.vectorizer["sublinear_tf"]:
-                value = 1.0 + math.log(value)
-            values[column] = value if idf is None else value * float(idf[column])
-        if self.vectorizer["norm"] is None:
-            return values
-        squared = self.vectorizer["norm"] == "l2"
-        norm = math.sqrt(sum(v * v for v in values.values())) if squared else sum(map(abs, values.values()))
-        return {column: value / norm for column, value in values.items()} if norm else values
-
     def score(self, text):
         """Decision values, label, probabilities or None, and per row the scale of a rounding error, max(1, Σ|wᵢxᵢ|)."""
-        features = self.features(text)
-        columns, values = list(features), np.fromiter(features.values(), dtype=float)
+        cleaned, columns, values, begin = self.clean(text), [], [], 0
+        for vectorizer in self.vectorizers:
+            features = vectorizer.features(cleaned)
+            columns += [begin + column for column in features]
+            values += features.values()
+            begin += vectorizer.about["features"]
+        values = np.array(values, dtype=float)
         products = self.tensors["classifier.coef"][:, columns] * values
         decision = products.sum(axis=1) + self.tensors["classifier.intercept"]
         classifier, classes = self.pipeline["classifier"], self.pipeline["classes"]
         shares = None
         if classifier["probability"] is not None:
-            named = {name.partition(".")[2]: t for name, t in self.tensors.items() if name.startswith("classifier.")}
-            shares = probabilities(classifier, named, len(classes), decision.reshape(1, -1))[0].tolist()
+            calibration = _part(self.tensors, "classifier.")
+            shares = probabilities(classifier, calibration, len(classes), decision.reshape(1, -1))[0].tolist()
         names = [classes[column] for column in label_columns(classifier, decision, shares)]
         return {
             "decision": decision.tolist(),
@@ -180,9 +149,9 @@ class Artifact:
         }
 
 
-def windows(sequence, n):
-    """All slices of length n."""
-    return [sequence[i : i + n] for i in range(len(sequence) - n + 1)]
+def _part(tensors, prefix):
+    """The tensors whose name begins so, without that."""
+    return {name[len(prefix) :]: values for name, values in tensors.items() if name.startswith(prefix)}
 
 
 def difference(score, expected, tolerance):
@@ -219,7 +188,7 @@ def check(directory, tensors):
     for name, values in tensors.items():
         if not np.array_equal(artifact.tensors[name], values):
             raise ExportError(f"self-check: tensor {name} reads back differently")
-    if len(artifact.column) != len(tensors["vectorizer.0.term_ends"]):
+    if any(len(one.column) != len(one.tensors.get("term_ends", ())) for one in artifact.vectorizers):
         raise ExportError("self-check: the terms read back differently")
     probes = artifact.manifest["probes"]
     for probe in probes["texts"]:

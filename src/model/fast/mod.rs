@@ -28,7 +28,7 @@ use self::words::Words;
 use super::artifact::Vocabulary;
 use super::error::Defect;
 use super::image::{Image, ImageWriter, Section};
-use super::manifest::{Norm, VocabularyVectorizer};
+use super::manifest::{NgramVectorizer, Norm};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
 use crate::text::head::Head;
@@ -82,10 +82,12 @@ pub struct Coefficients<'a> {
 }
 
 /// Whether this engine can stand for a vectorizer of these settings.
-pub fn supports(settings: &VocabularyVectorizer) -> bool {
+pub fn supports(settings: &NgramVectorizer) -> bool {
     matches!(settings.analyzer, Analyzer::Char | Analyzer::CharWb)
         && !settings.binary
         && !settings.sublinear_tf
+        && settings.alternate_sign.is_none()
+        && settings.then.is_empty()
 }
 
 /// Appends the sections of vectorizer `at` to an image. The error is the column of a term that an earlier one equals.
@@ -167,7 +169,7 @@ impl<'i> FastVectorizer<'i> {
     pub fn from_image(
         image: Image<'i>,
         at: usize,
-        settings: &VocabularyVectorizer,
+        settings: &NgramVectorizer,
         lanes: usize,
     ) -> Result<Self, Defect> {
         let parents: &[u32] = image.section(Section::Parents, at)?;

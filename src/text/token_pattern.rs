@@ -1,0 +1,285 @@
+//! Token patterns: `re.findall` of any pattern that the exporter could rewrite into a small program.
+//!
+//! The program runs as Pike's machine does: all ways to match go through the text side by side, in the order in which a
+//! backtracking matcher would try them, so that the way that wins is Python's, and a text of n characters costs at most
+//! n × program steps a match. What a character class holds was asked of Python's own `re`.
+
+/// Most instructions of a program; each may cost a step at every character.
+pub const PROGRAM_MAX: usize = 4096;
+
+const MATCH: u32 = 0;
+const SET: u32 = 1;
+const SPLIT: u32 = 2;
+const JUMP: u32 = 3;
+const ASSERT: u32 = 4;
+const SAVE: u32 = 5;
+
+/// A checked program; a view, cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenPattern<'p> {
+    program: &'p [[u32; 3]],
+    /// Inclusive ranges of code points, ascending within a set.
+    ranges: &'p [[u32; 2]],
+    /// Where each set ends in `ranges`.
+    set_ends: &'p [u32],
+}
+
+/// Buffers that matching keeps between texts.
+#[derive(Debug, Default)]
+pub struct PatternScratch {
+    now: Threads,
+    next: Threads,
+    /// Instructions that are still to be followed at this position, with the thread as it gets there.
+    pending: Vec<Thread>,
+}
+
+/// One way to match, as far as it has come.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    at: u32,
+    start: usize,
+    group: [usize; 2],
+}
+
+/// The threads at one position, the one that a backtracking matcher would try first in front.
+#[derive(Debug, Default)]
+struct Threads {
+    list: Vec<Thread>,
+    /// For each instruction, the position (+ 1) at which it was last reached.
+    reached: Vec<usize>,
+}
+
+/// No such place in a text.
+const NOWHERE: usize = usize::MAX;
+
+impl<'p> TokenPattern<'p> {
+    /// A program from its parts, checked so that running it stays within them. The error says what is wrong.
+    pub fn from_parts(
+        program: &'p [[u32; 3]],
+        ranges: &'p [[u32; 2]],
+        set_ends: &'p [u32],
+    ) -> Result<Self, String> {
+        if program.is_empty() || program.len() > PROGRAM_MAX {
+            return Err(format!("{} instructions; expected 1 to {PROGRAM_MAX}", program.len()));
+        }
+        let (length, sets) = (program.len() as u32, set_ends.len() as u32);
+        for (at, &[code, a, b]) in program.iter().enumerate() {
+            let next = (at as u32) + 1 < length;
+            let fits = match code {
+                MATCH => true,
+                SET => next && a < sets,
+                SPLIT => a < length && b < length,
+                JUMP => a < length,
+                ASSERT => next && (a <= 4 || (a <= 6 && b < sets)),
+                SAVE => next && a <= 1,
+                _ => false,
+            };
+            if !fits {
+                return Err(format!("instruction {at} is [{code}, {a}, {b}]"));
+            }
+        }
+        let mut start = 0;
+        for (set, &end) in set_ends.iter().enumerate() {
+            let members = ranges.get(start as usize..end as usize).unwrap_or_default();
+            let ascending = members.windows(2).all(|pair| pair[0][1] < pair[1][0]);
+            if end < start || members.len() != (end - start) as usize || !ascending {
+                return Err(format!("set {set} is not a list of ascending ranges"));
+            }
+            if members.iter().any(|range| range[0] > range[1]) {
+                return Err(format!("set {set} has a range that ends before it begins"));
+            }
+            start = end;
+        }
+        if start as usize != ranges.len() {
+            return Err("ranges are left after the last set".to_owned());
+        }
+        Ok(Self { program, ranges, set_ends })
+    }
+
+    /// Calls `emit` with each token of `text`: the group, or the whole match where the pattern has no group.
+    pub fn find_all(self, text: &str, scratch: &mut PatternScratch, mut emit: impl FnMut(&str)) {
+        let has_group = self.program.iter().any(|&[code, ..]| code == SAVE);
+        let (mut from, mut must_advance) = (0, false);
+        while let Some((found, end)) = self.find(text, from, must_advance, scratch) {
+            match found.group {
+                _ if !has_group => emit(&text[found.start..end]),
+                [start, end] if start != NOWHERE && end != NOWHERE => emit(&text[start..end]),
+                _ => emit(""),
+            }
+            // As in Python: an empty match may follow another match, but not an empty one at the same place.
+            must_advance = end == found.start;
+            from = end;
+        }
+    }
+
+    /// The first match from `from` on, and where it ends.
+    fn find(
+        self,
+        text: &str,
+        from: usize,
+        must_advance: bool,
+        scratch: &mut PatternScratch,
+    ) -> Option<(Thread, usize)> {
+        let PatternScratch { now, next, pending } = scratch;
+        now.clear(self.program.len());
+        next.clear(self.program.len());
+        let mut found = None;
+        let mut position = from;
+        loop {
+            if found.is_none() {
+                pending.push(Thread { at: 0, start: position, group: [NOWHERE; 2] });
+                self.follow(text, position, pending, now);
+            }
+            if now.list.is_empty() && found.is_some() {
+                return found;
+            }
+            let character = text[position..].chars().next();
+            let after = position + character.map_or(0, char::len_utf8);
+            for thread in now.list.drain(..) {
+                let [code, set, _] = self.program[thread.at as usize];
+                if code == MATCH {
+                    if !(must_advance && position == from) {
+                        found = Some((thread, position));
+                        break; // whatever comes behind would be tried later
+                    }
+                } else if character.is_some_and(|c| self.holds(set, c)) {
+                    pending.push(Thread { at: thread.at + 1, ..thread });
+                    self.follow(text, after, pending, next);
+                }
+            }
+            if character.is_none() {
+                return found;
+            }
+            position = after;
+            std::mem::swap(now, next);
+            next.list.clear();
+        }
+    }
+
+    /// Takes the pending thread through everything that reads no character; what then waits for one, or has matched, is
+    /// added to `threads` in the order of trying.
+    fn follow(self, text: &str, position: usize, pending: &mut Vec<Thread>, threads: &mut Threads) {
+        while let Some(mut thread) = pending.pop() {
+            let reached = &mut threads.reached[thread.at as usize];
+            if *reached == position + 1 {
+                continue; // an earlier way got here
+            }
+            *reached = position + 1;
+            let [code, a, b] = self.program[thread.at as usize];
+            match code {
+                SPLIT => {
+                    pending.push(Thread { at: b, ..thread });
+                    pending.push(Thread { at: a, ..thread });
+                }
+                JUMP => pending.push(Thread { at: a, ..thread }),
+                ASSERT if self.stands(a, b, text, position) => {
+                    pending.push(Thread { at: thread.at + 1, ..thread });
+                }
+                ASSERT => {}
+                SAVE => {
+                    thread.group[a as usize] = position;
+                    pending.push(Thread { at: thread.at + 1, ..thread });
+                }
+                _ => threads.list.push(thread),
+            }
+        }
+    }
+
+    /// Whether an assertion holds at a position.
+    fn stands(self, kind: u32, set: u32, text: &str, position: usize) -> bool {
+        let (before, after) = text.split_at(position);
+        let (last, first) = (before.chars().next_back(), after.chars().next());
+        let holds = |character: Option<char>| character.is_some_and(|c| self.holds(set, c));
+        match kind {
+            0 => last.is_none(),
+            1 => first.is_none(),
+            2 => last.is_none_or(|c| c == '\n'),
+            3 => first.is_none_or(|c| c == '\n'),
+            4 => matches!(after, "" | "\n"),
+            5 => holds(last) != holds(first),
+            _ => !text.is_empty() && holds(last) == holds(first),
+        }
+    }
+
+    /// Whether a set holds a character.
+    fn holds(self, set: u32, character: char) -> bool {
+        let set = set as usize;
+        let start = if set == 0 { 0 } else { self.set_ends[set - 1] as usize };
+        let ranges = &self.ranges[start..self.set_ends[set] as usize];
+        let code = character as u32;
+        let at = ranges.partition_point(|range| range[1] < code);
+        ranges.get(at).is_some_and(|range| range[0] <= code)
+    }
+}
+
+impl Threads {
+    fn clear(&mut self, instructions: usize) {
+        self.list.clear();
+        self.reached.clear();
+        self.reached.resize(instructions, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGES: &[[u32; 2]] = &[[0x61, 0x62], [0x61, 0x61]];
+    const SETS: &[u32] = &[1, 2]; // [ab], a
+
+    fn tokens(program: &[[u32; 3]], text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let pattern = TokenPattern::from_parts(program, RANGES, SETS).unwrap();
+        pattern.find_all(text, &mut PatternScratch::default(), |token| found.push(token.to_owned()));
+        found
+    }
+
+    #[test]
+    fn tokens_are_those_of_findall() {
+        // The program, what the pattern is in Python, and re.findall's answers.
+        type Case = (&'static [[u32; 3]], &'static [(&'static str, &'static [&'static str])]);
+        let cases: &[Case] = &[
+            // [ab]+
+            (&[[1, 0, 0], [2, 0, 2], [0; 3]], &[("abcaéb", &["ab", "a", "b"]), ("", &[]), ("cc", &[])]),
+            // [ab]+?
+            (&[[1, 0, 0], [2, 2, 0], [0; 3]], &[("abc", &["a", "b"])]),
+            // a*: an empty match behind another one, and none twice at one place
+            (&[[2, 1, 3], [1, 1, 0], [3, 0, 0], [0; 3]], &[("aab", &["aa", "", ""]), ("", &[""])]),
+            // a(b?)|x: the group alone; [ab] stands for b
+            (&[[1, 1, 0], [5, 0, 0], [2, 3, 4], [1, 0, 0], [5, 1, 0], [0; 3]], &[("ab a c", &["b", ""])]),
+            // a|aa: the first alternative wins, though the second is longer
+            (&[[2, 1, 3], [1, 1, 0], [3, 5, 0], [1, 1, 0], [1, 1, 0], [0; 3]], &[("aa", &["a", "a"])]),
+            // \b[ab], the boundary between [ab] and the rest
+            (&[[4, 5, 0], [1, 0, 0], [0; 3]], &[("ab ba", &["a", "b"])]),
+            // [ab]$
+            (&[[1, 0, 0], [4, 4, 0], [0; 3]], &[("ab\n", &["b"]), ("a\nb\n\n", &[])]),
+        ];
+        for (program, texts) in cases {
+            for (text, expected) in *texts {
+                assert_eq!(tokens(program, text), *expected, "{program:?} in {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn programs_that_reach_outside_are_refused() {
+        let programs: [&[[u32; 3]]; 8] = [
+            &[],
+            &[[9, 0, 0]],
+            &[[1, 0, 0]],
+            &[[1, 2, 0], [0; 3]],
+            &[[2, 0, 2], [0; 3]],
+            &[[3, 7, 0]],
+            &[[4, 6, 2], [0; 3]],
+            &[[5, 2, 0], [0; 3]],
+        ];
+        for program in programs {
+            assert!(TokenPattern::from_parts(program, RANGES, SETS).is_err(), "{program:?}");
+        }
+        for (ranges, ends) in
+            [(&[[2, 1]][..], &[1][..]), (&[[1, 2], [2, 3]], &[2]), (&[[1, 2]], &[2]), (&[[1, 2]], &[])]
+        {
+            assert!(TokenPattern::from_parts(&[[0; 3]], ranges, ends).is_err(), "{ranges:?} {ends:?}");
+        }
+    }
+}
