@@ -41,9 +41,9 @@ class Rescaling:
 class Vectorizer:
     """What the artifact says of one vectorizer, while the steps behind it are read one after the other.
 
-    `manifest` and `tensors` lack what `rescalings` and `factors` say, until `finish` writes it down. `columns` are those
-    of its features that are still there, in the order in which they come out; `factors` are to be multiplied into the
-    classifier's weights, one a feature.
+    `manifest` and `tensors` lack what `rescalings` and `factors` say, until `finish` writes it down. `columns` are
+    those of its features that are still there, in the order in which they come out; `factors` are to be multiplied
+    into the classifier's weights, one a feature.
     """
 
     manifest: dict
