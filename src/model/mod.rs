@@ -19,6 +19,8 @@ pub mod score;
 mod tensors;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod vectorizer;
 
 use std::path::Path;

@@ -76,9 +76,9 @@ impl Recipe {
         Artifact {
             coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
             intercepts: vec![0.5; self.rows],
+            accents: [None, None],
             calibration: super::artifact::CalibrationTensors::default(),
             characters: CHARACTERS.clone(),
-            accents: Default::default(),
             vocabularies: vec![vocabulary],
             args: b"{}".to_vec(),
             performance: b"{}".to_vec(),

@@ -23,13 +23,16 @@ FORMAT_VERSION = 1
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
 
 
-def export(pipeline, outdir, *, args=None, performance=None, probe_texts=None, labels=None, name=None, version=None) -> str:
+def export(
+    pipeline, outdir, *, args=None, performance=None, probe_texts=None, labels=None, name=None, version=None
+) -> str:
     """Write a fitted pipeline as an artifact directory and return its absolute path.
 
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        Fitted: an optional `TextCleaner`, a `TfidfVectorizer`, a linear classifier.
+        Fitted: an optional `TextCleaner`, a vectorizer or a union of several, a linear classifier; or a search that
+        found such a pipeline. `artifacts/README.md` has the list.
     outdir : str or path
         The directory to make; it must not exist, or be empty. Nothing is left behind when the export fails.
     args, performance : dict or None

@@ -59,7 +59,8 @@ def _isotonic(step, classifier, calibrators):
         if x.dtype != np.float64 or y.dtype != np.float64:
             raise refusal(step, classifier, f"method='isotonic': its thresholds are {x.dtype}, not float64")
         if not steepest <= STEEPEST:
-            raise refusal(step, classifier, f"method='isotonic': a slope of {steepest:.3g} makes rounding errors visible")
+            what = f"method='isotonic': a slope of {steepest:.3g} makes rounding errors visible"
+            raise refusal(step, classifier, what)
     return {
         "calibration.ends": np.cumsum([len(x) for x, _ in knots]).astype(np.uint32),
         "calibration.x": np.concatenate([x for x, _ in knots]),

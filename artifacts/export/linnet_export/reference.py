@@ -124,7 +124,7 @@ class Artifact:
         return None
 
     def score(self, text):
-        """Decision values, label, probabilities or None, and per row the scale of a rounding error, max(1, Σ|wᵢxᵢ|)."""
+        """Decision values, label, probabilities or None, and each row's scale of rounding errors, max(1, Σ|wᵢxᵢ|)."""
         cleaned, columns, values, begin = self.clean(text), [], [], 0
         for vectorizer in self.vectorizers:
             features = vectorizer.features(cleaned)

@@ -134,7 +134,8 @@ class Program:
         """`re.findall`."""
         found, begin, advance = [], 0, False
         while begin <= len(text):
-            match = next(filter(None, (self._match(text, i, advance and i == begin) for i in range(begin, len(text) + 1))), None)
+            matches = (self._match(text, i, advance and i == begin) for i in range(begin, len(text) + 1))
+            match = next(filter(None, matches), None)
             if match is None:
                 break
             start, end, group = match

@@ -1,7 +1,7 @@
 """A token pattern as a program: what the server runs in place of Python's `re`.
 
-The pattern is parsed by `re`'s own parser. Whatever reads one character (a literal, a class, a dot, in whatever case) is
-compiled by `re` again and asked about every code point, so that no rule of Python's is repeated here.
+The pattern is parsed by `re`'s own parser. Whatever reads one character (a literal, a class, a dot, in whatever case)
+is compiled by `re` again and asked about every code point, so that no rule of Python's is repeated here.
 """
 
 from __future__ import annotations

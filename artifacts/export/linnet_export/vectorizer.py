@@ -10,7 +10,12 @@ from typing import Optional
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from .errors import refusal
@@ -36,9 +41,9 @@ class Rescaling:
 class Vectorizer:
     """What the artifact says of one vectorizer, while the steps behind it are read one after the other.
 
-    `manifest` and `tensors` lack what `rescalings` and `factors` say, until `finish` writes it down. `columns` are those
-    of its features that are still there, in the order in which they come out; `factors` are to be multiplied into the
-    classifier's weights, one a feature.
+    `manifest` and `tensors` lack what `rescalings` and `factors` say, until `finish` writes it down. `columns` are
+    those of its features that are still there, in the order in which they come out; `factors` are to be multiplied
+    into the classifier's weights, one a feature.
     """
 
     manifest: dict

@@ -1,0 +1,134 @@
+//! The engines against the plain one, over every kind of vectorizer.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::artifact::{AccentTables, Artifact, CalibrationTensors, PatternTables, Vocabulary};
+use super::manifest::Manifest;
+use super::plain::PlainModel;
+use super::score::Model;
+use super::testing::CHARACTERS;
+use super::write_image;
+
+const ROWS: usize = 3;
+const TERMS: [&str; 12] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the"];
+/// `[a-b]+`, as a program.
+const PROGRAM: [[u32; 3]; 3] = [[1, 0, 0], [2, 0, 2], [0, 0, 0]];
+
+/// The manifest's entry of a vectorizer, and one factor of each of its columns.
+fn vectorizers() -> impl Strategy<Value = (Value, Vec<f64>)> {
+    let norm = prop_oneof![Just(json!(null)), Just(json!("l1")), Just(json!("l2"))];
+    let words = (prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+")], any::<bool>());
+    let analyzer = prop_oneof![Just("char"), Just("char_wb"), Just("word")];
+    let hashing = proptest::option::of(1..9_usize);
+    let accents = prop_oneof![Just(json!(null)), Just(json!("ascii")), Just(json!("unicode"))];
+    let flags = any::<[bool; 5]>();
+    let then = proptest::collection::vec((any::<bool>(), norm.clone()), 0..3);
+    (norm, words, analyzer, hashing, accents, flags, then, 1..3_usize).prop_flat_map(
+        |(norm, (pattern, stop), analyzer, hashing, accents, flags, then, low)| {
+            let [lowercase, binary, sublinear, idf, alternate] = flags;
+            let is_word = analyzer == "word";
+            let signed = hashing.is_some() && alternate && !binary;
+            let then: Vec<Value> = then
+                .iter()
+                .map(|(scale, norm)| json!({"sublinear_tf": false, "scale": scale, "norm": norm}))
+                .collect();
+            let features = hashing.unwrap_or(TERMS.len());
+            let mut entry = json!({
+                "kind": if hashing.is_some() { "hashing" } else { "vocabulary" },
+                "analyzer": analyzer, "ngram_range": [low, low + 1], "lowercase": lowercase,
+                "strip_accents": accents, "token_pattern": is_word.then_some(pattern),
+                "stop_words": if is_word && stop { vec!["the", "ab"] } else { vec![] },
+                "binary": binary, "sublinear_tf": sublinear && !signed, "idf": idf, "norm": norm,
+                "then": then, "features": features,
+            });
+            if hashing.is_some() {
+                entry["alternate_sign"] = json!(alternate);
+            }
+            (Just(entry), proptest::collection::vec(0.1..3.0, features))
+        },
+    )
+}
+
+fn artifact(entries: &[(Value, Vec<f64>)]) -> Artifact {
+    let manifest = json!({
+        "format": "linnet", "format_version": 1, "name": "n", "version": "1", "files": {},
+        "pipeline": {
+            "cleaner": null,
+            "vectorizers": entries.iter().map(|(entry, _)| entry).collect::<Vec<_>>(),
+            "classifier": {"kind": "linear", "rows": ROWS, "probability": null},
+            "classes": ["a", "b", "c"],
+        },
+        "probes": {"tolerance": 1e-9, "texts": [
+            {"text": "", "decision": [0.0, 0.0, 0.0], "label": "a", "probabilities": null},
+        ]},
+    });
+    let manifest_bytes = serde_json::to_vec(&manifest).unwrap();
+    let manifest = Manifest::parse(&manifest_bytes).unwrap();
+    let vocabularies: Vec<_> = manifest
+        .pipeline
+        .vectorizers
+        .iter()
+        .zip(entries)
+        .map(|(vectorizer, (_, factors))| vocabulary(vectorizer.settings().clone(), factors))
+        .collect();
+    let columns: usize = vocabularies.iter().map(|vocabulary| vocabulary.settings.features).sum();
+    let table = || AccentTables { codes: vec![0xE9, 0x301], ends: vec![1, 1], text: b"e".to_vec() };
+    Artifact {
+        manifest,
+        manifest_bytes,
+        args: b"{}".to_vec(),
+        performance: b"{}".to_vec(),
+        vocabularies,
+        coefficients: (0..ROWS * columns).map(|at| ((at * 37 % 19) as f64 - 9.0) / 4.0).collect(),
+        intercepts: vec![0.5, -0.25, 0.0],
+        accents: [Some(table()), Some(table())],
+        calibration: CalibrationTensors::default(),
+        characters: CHARACTERS.clone(),
+    }
+}
+
+fn vocabulary(settings: super::vectorizer::NgramVectorizer, factors: &[f64]) -> Vocabulary {
+    let terms = if settings.alternate_sign.is_some() { &[][..] } else { &TERMS[..] };
+    let mut ends = Vec::new();
+    for term in terms {
+        ends.push(ends.last().copied().unwrap_or(0) + term.len() as u32);
+    }
+    let scales = settings.then.iter().map(|next| if next.scale { factors.to_vec() } else { Vec::new() });
+    Vocabulary {
+        terms: terms.concat().into_bytes(),
+        ends,
+        idf: settings.idf.then(|| factors.to_vec()),
+        scales: scales.collect(),
+        pattern: settings.has_program().then(|| PatternTables {
+            program: PROGRAM.to_vec(),
+            ranges: vec![[0x61, 0x62]],
+            set_ends: vec![1],
+        }),
+        settings,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_vectorizer_is_scored_as_plainly(
+        entries in proptest::collection::vec(vectorizers(), 1..3),
+        texts in proptest::collection::vec("[abeéΣσ\u{301} \t]{0,24}|(the |ab |b ){0,6}", 1..20),
+    ) {
+        let artifact = artifact(&entries);
+        let image = write_image(&artifact).unwrap();
+        let (model, plain) = (Model::from_image(image.as_bytes()).unwrap(), PlainModel::new(&artifact).unwrap());
+        let (mut scratch, mut plain_scratch) = (model.scratch(), plain.scratch());
+        let mut expected = Vec::new();
+        for text in &texts {
+            let decision = model.decision(text, &mut scratch);
+            plain.decision(text, &mut plain_scratch, &mut expected);
+            for (found, expected) in decision.iter().zip(&expected) {
+                // A cell of at most 24 n-grams of small weight: the terms add up to less than 1e5.
+                prop_assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{text:?}: {decision:?}");
+            }
+        }
+    }
+}
