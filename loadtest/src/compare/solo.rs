@@ -56,6 +56,7 @@ fn take(session: &Session, report: &mut TargetReport) -> Result<()> {
     for round in 0..session.runs_of(report.name) {
         let running = Running::start(report.name, &session.workshop, session.workers, &session.server)?;
         start_up.push(running.start_up.as_secs_f64() * 1e3);
+        running.rest();
         ready.push(pss_kib(running.pid()) as f64);
         if round == 0 {
             check(&running, &session.workshop)?;
@@ -143,6 +144,7 @@ fn several_workers(session: &Session, report: &mut TargetReport) -> Result<()> {
     let (mut found, mut further) = (Vec::new(), Vec::new());
     for _ in 0..session.runs_of(report.name) {
         let running = Running::start(report.name, &session.workshop, SEVERAL_WORKERS, &session.server)?;
+        running.rest(); // until all workers are up: the first answer says that one is
         if let Some(first) = report.ready_pss_kib {
             let more = pss_kib(running.pid()) as f64 - first.median;
             further.push(more / SEVERAL_WORKERS.saturating_sub(session.workers).max(1) as f64);
