@@ -1,7 +1,7 @@
 //! All targets together: scenario by scenario, round by round, one target after the other.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Session;
 use crate::drivers::open_loop::{self, Plan};
@@ -21,11 +21,6 @@ use crate::targets::process::Running;
 const WARM_UP: Duration = Duration::from_millis(300);
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A target has come to rest when it uses less than this share of a core.
-const AT_REST: f64 = 0.15;
-/// How often that is looked at, and for how long at most.
-const REST_STEP: Duration = Duration::from_millis(100);
-const REST_LIMIT: Duration = Duration::from_secs(20);
 /// The slowest open loop: a rate that is next to nothing would never end.
 const RATE_MIN: f64 = 0.5;
 
@@ -156,7 +151,7 @@ impl Bench<'_> {
         let load = &self.scenario.load;
         if round == 0 && self.session.oha && oha::can_drive(load) && on_path("oha").is_some() {
             run.oha = Some(self.oha(commands)?);
-            self.rest();
+            self.running.rest();
         }
         let own = run.per_second;
         let mut levels = vec![(Level::Half, own * 0.5), (Level::FourFifths, own * 0.8)];
@@ -168,7 +163,7 @@ impl Bench<'_> {
         }
         for (level, rate) in levels {
             run.open.push(self.open(level, rate.max(RATE_MIN))?);
-            self.rest();
+            self.running.rest();
         }
         let p99 = |level| run.open(level).and_then(|open| Some(figure(open.latency.as_ref()?.p99_us)));
         self.session.progress.say(&format!(
@@ -202,7 +197,7 @@ impl Bench<'_> {
             let drive = open_loop::drive(&plan, &self.requests)?;
             ("own", drive.per_second, cpu_for(drive.answered), drive.counts.failures())
         };
-        self.rest();
+        self.running.rest();
         self.session.progress.say(&format!(
             "{:15} {:9} round {}: {:>8} requests/s, {:>7} µs CPU {failures}",
             self.scenario.name,
@@ -277,18 +272,5 @@ impl Bench<'_> {
         let Load { connections, reconnect, pipeline, .. } = self.scenario.load;
         let address = self.running.address;
         Plan { address, connections, reconnect, pipeline, arrivals, warm_up, duration, timeout: TIMEOUT }
-    }
-
-    /// Waits until the target has worked off what a driver left behind.
-    fn rest(&self) {
-        let began = Instant::now();
-        while began.elapsed() < REST_LIMIT {
-            let before = CpuSample::of_processes(self.running.pid());
-            std::thread::sleep(REST_STEP);
-            let used = CpuSample::of_processes(self.running.pid()).since(&before).total_us();
-            if used <= REST_STEP.as_micros() as f64 * AT_REST {
-                return;
-            }
-        }
     }
 }

@@ -21,7 +21,7 @@ use crate::texts::LESSON_TEXT;
 /// Connections that are kept idle.
 const IDLE_CONNECTIONS: usize = 1_000;
 /// Workers over which the spread is taken, and the connections that they share.
-const SPREAD_WORKERS: usize = 4;
+const SEVERAL_WORKERS: usize = 4;
 const SPREAD_CONNECTIONS: usize = 64;
 /// How long a request may take in any of these loads.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ pub(crate) fn measure(session: &Session, name: TargetName) -> TargetReport {
         start_up_ms: None,
         ready_pss_kib: None,
         busy_pss_kib: None,
+        further_worker_kib: None,
         idle_connection_bytes: None,
         worker_spread: None,
         syscalls: None,
@@ -55,6 +56,7 @@ fn take(session: &Session, report: &mut TargetReport) -> Result<()> {
     for round in 0..session.runs_of(report.name) {
         let running = Running::start(report.name, &session.workshop, session.workers, &session.server)?;
         start_up.push(running.start_up.as_secs_f64() * 1e3);
+        running.rest();
         ready.push(pss_kib(running.pid()) as f64);
         if round == 0 {
             check(&running, &session.workshop)?;
@@ -83,9 +85,8 @@ fn take(session: &Session, report: &mut TargetReport) -> Result<()> {
     report.ready_pss_kib = Spread::of(ready);
     report.busy_pss_kib = Spread::of(busy);
     report.idle_connection_bytes = Spread::of(idle);
-    match worker_spread(session, report.name) {
-        Ok(found) => report.worker_spread = found,
-        Err(error) => report.missing.push(format!("spread over workers: {error}")),
+    if let Err(error) = several_workers(session, report) {
+        report.missing.push(format!("several workers: {error}"));
     }
     Ok(())
 }
@@ -137,12 +138,17 @@ fn syscalls(running: &Running, duration: Duration) -> Result<Syscalls> {
     drive.and(calls)
 }
 
-/// Hottest ÷ mean of four workers under load. Workers are the first process's children and, where there are none, the
-/// threads.
-fn worker_spread(session: &Session, name: TargetName) -> Result<Option<Spread>> {
-    let mut found = Vec::new();
-    for _ in 0..session.runs_of(name) {
-        let running = Running::start(name, &session.workshop, SPREAD_WORKERS, &session.server)?;
+/// Hottest ÷ mean of four workers under load, and what each after the first takes of memory. Where there is only one
+/// process, its threads are the workers.
+fn several_workers(session: &Session, report: &mut TargetReport) -> Result<()> {
+    let (mut found, mut further) = (Vec::new(), Vec::new());
+    for _ in 0..session.runs_of(report.name) {
+        let running = Running::start(report.name, &session.workshop, SEVERAL_WORKERS, &session.server)?;
+        running.rest(); // until all workers are up: the first answer says that one is
+        if let Some(first) = report.ready_pss_kib {
+            let more = pss_kib(running.pid()) as f64 - first.median;
+            further.push(more / SEVERAL_WORKERS.saturating_sub(session.workers).max(1) as f64);
+        }
         let threads = process_ids(running.pid()).len() == 1;
         let sample = || {
             if threads {
@@ -153,7 +159,9 @@ fn worker_spread(session: &Session, name: TargetName) -> Result<Option<Spread>> 
         };
         let before = sample();
         saturate(&running, SPREAD_CONNECTIONS, session.duration)?;
-        found.extend(spread(&sample().each_since(&before), SPREAD_WORKERS));
+        found.extend(spread(&sample().each_since(&before), SEVERAL_WORKERS));
     }
-    Ok(Spread::of(found))
+    report.worker_spread = Spread::of(found);
+    report.further_worker_kib = Spread::of(further);
+    Ok(())
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use model::Report;
 
-/// Reads a report that [`write`] wrote.
+/// Reads a report that [`write()`] wrote.
 pub(crate) fn read(path: &Path) -> Result<Report> {
     let bytes = fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
     serde_json::from_slice(&bytes).map_err(|source| Error::Report { path: path.to_owned(), source })

@@ -61,6 +61,8 @@ pub(crate) struct TargetReport {
     pub(crate) ready_pss_kib: Option<Spread>,
     /// PSS of the tree after a load at saturation, in KiB.
     pub(crate) busy_pss_kib: Option<Spread>,
+    /// What each worker after the first adds to the PSS when just ready, in KiB.
+    pub(crate) further_worker_kib: Option<Spread>,
     /// What an idle keep-alive connection adds to the PSS, in bytes.
     pub(crate) idle_connection_bytes: Option<Spread>,
     /// Hottest ÷ mean CPU time of four workers on one core.

@@ -14,7 +14,7 @@ use super::workshop::Workshop;
 use super::{Recipe, TargetName};
 use crate::drivers::on_path;
 use crate::error::{Error, Result};
-use crate::measure::process_tree::process_ids;
+use crate::measure::process_tree::{CpuSample, process_ids};
 use crate::pin::Pin;
 use crate::requests;
 use crate::texts::LESSON_TEXT;
@@ -42,6 +42,12 @@ pub(crate) struct Running {
     pub(crate) version: String,
     child: Child,
 }
+
+/// A target has come to rest when it uses less than this share of a core: one tick of the kernel's in a step.
+const AT_REST: f64 = 0.15;
+/// How often that is looked at, and for how long at most.
+const REST_STEP: Duration = Duration::from_millis(100);
+const REST_LIMIT: Duration = Duration::from_secs(20);
 
 /// A loopback address that was free a moment ago.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
@@ -72,6 +78,20 @@ impl Running {
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.child.id().cast_signed()
+    }
+
+    /// Waits until it has worked off what a driver left behind, or until those of its workers are up that were not the
+    /// first to answer.
+    pub(crate) fn rest(&self) {
+        let began = Instant::now();
+        while began.elapsed() < REST_LIMIT {
+            let before = CpuSample::of_processes(self.pid());
+            std::thread::sleep(REST_STEP);
+            let used = CpuSample::of_processes(self.pid()).since(&before).total_us();
+            if used <= REST_STEP.as_micros() as f64 * AT_REST {
+                return;
+            }
+        }
     }
 
     /// Whether it is still there.
