@@ -145,6 +145,16 @@ pub struct Settings {
     pub limits: Limits,
     /// Where `linnet ctl` reaches the supervisor.
     pub control_socket: ControlSocket,
+    /// The file that holds the supervisor's process id; empty: none.
+    pub pidfile: String,
+    /// The user to become once all sockets are bound, by name or number; empty: nobody else.
+    pub user: String,
+    /// The group to become; empty: the user's own.
+    pub group: String,
+    /// Permissions that new files do not get, in octal; empty: what was inherited.
+    pub umask: String,
+    /// What processes call themselves.
+    pub proc_name: String,
     /// How much is logged.
     pub loglevel: LogLevel,
     /// The working directory, entered before anything else; see [`Effective::enter_directory`].
@@ -187,6 +197,11 @@ impl Settings {
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
             control_socket: ControlSocket::Off,
+            pidfile: "?".to_owned(),
+            user: "?".to_owned(),
+            group: "?".to_owned(),
+            umask: "?".to_owned(),
+            proc_name: "?".to_owned(),
             loglevel: LogLevel::Critical,
             chdir: PathBuf::new(),
         }

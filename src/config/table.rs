@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::value::{self, Given};
+use super::value::{self, Given, TextKind};
 use super::{BindAddress, ControlSocket, LogLevel, Settings, TrustedPeers};
 
 /// What it takes to apply a changed value to a running fleet.
@@ -66,6 +66,8 @@ enum Kind {
     Path(Lens<PathBuf>),
     Peers(Lens<TrustedPeers>),
     Level(Lens<LogLevel>),
+    /// Text, where the empty one means that the setting is not used.
+    Text(TextKind, Lens<String>),
 }
 
 /// The field behind a setting.
@@ -116,6 +118,7 @@ impl Setting {
             Kind::Peers(_) => {
                 "IP addresses, as a list or with commas between them, or \"*\" for every peer".to_owned()
             }
+            Kind::Text(kind, _) => kind.allowed().to_owned(),
             Kind::Level(_) => {
                 LogLevel::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ").replace(", \"c", " or \"c")
             }
@@ -148,6 +151,7 @@ impl Setting {
             Kind::Bytes(range, lens) => (lens.set)(settings, within(range, value::bytes(given)?)?),
             Kind::Path(lens) => (lens.set)(settings, value::path(given)?),
             Kind::Peers(lens) => (lens.set)(settings, value::peers(given)?),
+            Kind::Text(kind, lens) => (lens.set)(settings, value::text(given, *kind)?),
             Kind::Level(lens) => (lens.set)(settings, value::level(given)?),
         }
         Some(())
@@ -179,6 +183,7 @@ impl Setting {
             Kind::Bytes(_, lens) => value::show_bytes((lens.get)(settings)),
             Kind::Path(lens) => value::show_text(&(lens.get)(settings).to_string_lossy()),
             Kind::Peers(lens) => value::show_peers(&(lens.get)(settings)),
+            Kind::Text(_, lens) => value::show_text(&(lens.get)(settings)),
             Kind::Level(lens) => value::show_text((lens.get)(settings).name()),
         }
     }
@@ -442,6 +447,66 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Level(lens!(loglevel)),
+    },
+    Setting {
+        key: "pidfile",
+        unit: "file",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "A file for the supervisor's process id; empty for none. One that names a process that is gone is replaced,\n\
+               one that names a living process stops the start. While an upgrade runs, the new supervisor's has `.2` at its\n\
+               end. Removed at the end, if the directory allows that.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::File, lens!(pidfile)),
+    },
+    Setting {
+        key: "user",
+        unit: "user",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "The user to run as, by name or number; empty to stay who started it. Sockets and the pidfile are made first,\n\
+               then the supervisor itself changes, with all groups of that user; the model is never read as anybody else.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::Name, lens!(user)),
+    },
+    Setting {
+        key: "group",
+        unit: "group",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "The group to run as, by name or number; empty for the first group of `user`.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::Name, lens!(group)),
+    },
+    Setting {
+        key: "umask",
+        unit: "permissions",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "Permissions that the files made here do not get (a Unix socket, the pidfile), in octal, such as \"027\"; empty\n\
+               for what was inherited.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::Octal, lens!(umask)),
+    },
+    Setting {
+        key: "proc_name",
+        unit: "name",
+        default: "\"linnet\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "What processes are called in `ps -o comm` and `top`: NAME for the supervisor, NAME-w3 for the worker in slot 3,\n\
+               NAME-load for the loader of models.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::ProcessName, lens!(proc_name)),
     },
     Setting {
         key: "chdir",

@@ -103,6 +103,11 @@ fn defaults_are_the_documented_ones() {
         forwarded_allow_ips: TrustedPeers::These(vec![[127, 0, 0, 1].into()]),
         limits: Limits::default(),
         control_socket: ControlSocket::Auto,
+        pidfile: String::new(),
+        user: String::new(),
+        group: String::new(),
+        umask: String::new(),
+        proc_name: "linnet".to_owned(),
         loglevel: LogLevel::Info,
         chdir: ".".into(),
     };
@@ -195,6 +200,10 @@ const VALUES: &[Values] = &[
         ],
         &["0", "\"2 GiB\"", "\"16 mib\"", "\"1.5 MiB\"", "\"99999999999999 GiB\"", "1.0", "\"MiB\""],
     ),
+    ("pidfile", &[("\"\"", "\"\""), ("\"/run/a.pid\"", "\"/run/a.pid\"")], &["1", "\"a\\u0000\""]),
+    ("user", &[("\"linnet\"", "\"linnet\""), ("\"65534\"", "\"65534\"")], &["65534"]),
+    ("umask", &[("\"027\"", "\"027\""), ("\"\"", "\"\"")], &["\"8\"", "\"1000\"", "\"-1\"", "27"]),
+    ("proc_name", &[("\"texts\"", "\"texts\"")], &["\"\"", "\"elevenchars\"", "\"a b\""]),
     (
         "control_socket",
         &[("\"AUTO\"", "\"auto\""), ("\"\"", "\"\""), ("\"off\"", "\"\""), ("\"/a b\"", "\"/a b\"")],
@@ -221,6 +230,12 @@ fn values_are_read_as_documented() {
             assert_eq!(problem, expected);
         }
     }
+}
+
+#[test]
+fn the_production_file_is_good_and_says_something() {
+    let effective = resolve(&file(include_str!("../../config/production.toml"))).unwrap();
+    assert!(effective.settings.changed(&Settings::defaults(3)).len() >= 3);
 }
 
 #[test]

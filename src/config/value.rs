@@ -112,6 +112,45 @@ pub(super) fn path(given: &Given) -> Option<PathBuf> {
     }
 }
 
+/// What a text may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TextKind {
+    /// A path.
+    File,
+    /// A user or a group.
+    Name,
+    /// A number in octal.
+    Octal,
+    /// The beginning of a process's name, of which the kernel keeps 15 bytes.
+    ProcessName,
+}
+
+impl TextKind {
+    /// What it takes, in words that fit behind "expected".
+    pub(super) fn allowed(self) -> &'static str {
+        match self {
+            Self::File => "a path, or \"\" for none",
+            Self::Name => "a name or a number, or \"\" for none",
+            Self::Octal => "octal digits from \"0\" to \"0777\", or \"\" for what was inherited",
+            Self::ProcessName => "1 to 10 printable ASCII characters without blanks",
+        }
+    }
+
+    fn allows(self, text: &str) -> bool {
+        match self {
+            Self::File | Self::Name => !text.contains('\0'),
+            Self::Octal => text.is_empty() || u32::from_str_radix(text, 8).is_ok_and(|mask| mask <= 0o777),
+            Self::ProcessName => (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+        }
+    }
+}
+
+/// A text of some kind.
+pub(super) fn text(given: &Given, kind: TextKind) -> Option<String> {
+    let text = given.text()?;
+    kind.allows(text).then(|| text.to_owned())
+}
+
 /// gunicorn's name of a log level, in any case.
 pub(super) fn level(given: &Given) -> Option<LogLevel> {
     let text = given.text()?;

@@ -13,6 +13,7 @@ use linnet::process::shared_memory::{memory_file, seal};
 use linnet::process::worker::{EXIT_BOOT_FAILED, EXIT_DONE};
 
 use crate::fleet::{Exit, Generation};
+use crate::identity::Identity;
 use crate::os::child::{self, Child};
 
 /// A loader at work.
@@ -24,13 +25,18 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Forks a loader for the artifact in `directory`.
-    pub(crate) fn start(generation: Generation, directory: &Path) -> io::Result<Self> {
+    /// Forks a loader for the artifact in `directory`, which it reads as `identity`, under this name.
+    pub(crate) fn start(
+        generation: Generation,
+        directory: &Path,
+        identity: Option<&Identity>,
+        name: &str,
+    ) -> io::Result<Self> {
         let image = memory_file("linnet-model")?;
         let (report, mut said) = UnixStream::pair()?;
         report.set_nonblocking(true)?;
         let keep = [image.as_raw_fd(), said.as_raw_fd()];
-        let child = child::spawn(&keep, || match load(directory, &image) {
+        let child = child::spawn(&keep, name, || match load(directory, identity, &image) {
             Ok(()) => EXIT_DONE,
             Err(reason) => {
                 // If even this fails, the exit status still says that loading failed.
@@ -81,7 +87,8 @@ impl Loader {
     }
 }
 
-fn load(directory: &Path, image: &OwnedFd) -> Result<(), String> {
+fn load(directory: &Path, identity: Option<&Identity>, image: &OwnedFd) -> Result<(), String> {
+    identity.map_or(Ok(()), Identity::assume_in_child).map_err(|e| format!("cannot become the user: {e}"))?;
     let bytes = build_image(directory).map_err(|e| e.to_string())?;
     let write = || -> io::Result<()> {
         File::from(image.try_clone()?).write_all(bytes.as_bytes())?;

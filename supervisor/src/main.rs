@@ -4,10 +4,13 @@ mod check;
 mod cli;
 mod ctl;
 mod fleet;
+mod identity;
 mod loader;
 mod log;
+mod notify;
 mod os;
 mod perform;
+mod pidfile;
 mod predict;
 mod sample;
 mod settings;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command, SettingsArgs};
 use mimalloc::MiMalloc;
+use nix::sys::stat::{Mode, umask};
 use settings::SettingsBook;
 
 #[global_allocator]
@@ -51,6 +55,9 @@ fn serve(args: SettingsArgs) -> ExitCode {
             return ExitCode::from(check::BAD_SETTINGS);
         }
     };
+    if let Ok(mask) = u32::from_str_radix(&settings.umask, 8) {
+        umask(Mode::from_bits_truncate(mask));
+    }
     log::start(settings.loglevel);
     let book = SettingsBook::new(loader, settings);
     match invocation.and_then(|invocation| supervise::run(book, invocation)) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,11 +20,14 @@ use nix::sys::signal::Signal;
 use crate::ctl::protocol::Response;
 use crate::ctl::server::{ControlServer, Heard};
 use crate::fleet::{Action, AskId, ChildId, Event, FleetState, Generation, Notice};
+use crate::identity::Identity;
 use crate::loader::Loader;
 use crate::log;
+use crate::notify::Notifier;
 use crate::os::child::{self, Child, reap_strangers};
 use crate::os::oom::OomKills;
-use crate::os::proc::{Snapshot, anonymous_memory};
+use crate::os::proc::{Snapshot, anonymous_memory, longest_backlog};
+use crate::pidfile::Pidfile;
 use crate::sample::Sampler;
 use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
@@ -75,6 +79,9 @@ pub(crate) struct Performer {
     exit: Option<bool>,
     steering_works: bool,
     memory: OomKills,
+    identity: Option<Identity>,
+    pidfile: Option<Pidfile>,
+    notifier: Notifier,
 }
 
 impl Performer {
@@ -84,6 +91,8 @@ impl Performer {
         invocation: Invocation,
         predecessor: Option<Predecessor>,
     ) -> io::Result<Self> {
+        let identity = Identity::resolve(&settings.running().user, &settings.running().group)?;
+        child::call_process(&settings.running().proc_name);
         let scoreboard = map_scoreboard(settings.running().max_workers * SEATS_PER_SLOT)?;
         Ok(Self {
             settings,
@@ -103,6 +112,9 @@ impl Performer {
             exit: None,
             steering_works: true,
             memory: OomKills::find(),
+            identity,
+            pidfile: None,
+            notifier: Notifier::from_environment(),
         })
     }
 
@@ -158,12 +170,14 @@ impl Performer {
                     predecessor.tell_failure(reason);
                 }
                 log::write(&notice);
+                self.notifier.tell(&notice);
             }
             Action::Exit { failed } => {
                 if let Some(sockets) = &mut self.sockets {
                     sockets.remove_files();
                 }
                 self.control.iter().for_each(ControlServer::remove_file);
+                self.pidfile.iter().for_each(Pidfile::remove);
                 self.exit = Some(failed);
             }
         }
@@ -192,6 +206,7 @@ impl Performer {
         reading.extend(self.running.iter().flat_map(|r| [r.channel.as_fd(), r.child.pidfd()]));
         reading.extend(self.loader.iter().map(Loader::pidfd));
         reading.extend(self.successor.iter().flat_map(Successor::descriptors));
+        reading.extend(self.predecessor.iter().map(Predecessor::descriptor));
         (reading, writing)
     }
 
@@ -222,6 +237,10 @@ impl Performer {
         }
         self.collect_loader();
         self.collect_successor();
+        self.collect_predecessor();
+        if self.scoreboard.fleet().ready_workers.load(Ordering::Relaxed) > 0 {
+            self.notifier.tell_well();
+        }
         let others = self.loader.iter().map(Loader::pid).chain(self.successor.iter().map(Successor::pid));
         let known: Vec<_> = self.running.iter().map(|r| r.child.pid()).chain(others).collect();
         reap_strangers(&known);
@@ -283,7 +302,10 @@ impl Performer {
 
     fn collect_successor(&mut self) {
         let Some(successor) = &mut self.successor else { return };
-        self.events.extend(successor.serves().map(Event::Replaced));
+        if let Some(slots) = successor.serves() {
+            self.notifier.tell_main_process(successor.pid());
+            self.events.push_back(Event::Replaced(slots));
+        }
         if let Some(exit) = successor.try_wait() {
             let reason = successor.reason(exit);
             self.successor = None;
@@ -299,6 +321,16 @@ impl Performer {
         }
     }
 
+    /// Takes the place of a predecessor that is gone.
+    fn collect_predecessor(&mut self) {
+        if self.predecessor.as_mut().is_some_and(Predecessor::is_gone) {
+            self.predecessor = None;
+            if let Some(Err(error)) = self.pidfile.as_mut().map(Pidfile::settle) {
+                tracing::warn!(%error, "the pidfile keeps its second name");
+            }
+        }
+    }
+
     fn take_over(&mut self, slots: usize) {
         self.sockets.iter_mut().for_each(Sockets::own_files);
         let now = clock::monotonic();
@@ -309,7 +341,9 @@ impl Performer {
     }
 
     fn load(&mut self, generation: Generation) {
-        match Loader::start(generation, &self.settings.of(generation).model) {
+        let settings = self.settings.of(generation);
+        let name = format!("{}-load", settings.proc_name);
+        match Loader::start(generation, &settings.model, self.identity.as_ref(), &name) {
             Ok(loader) => self.loader = Some(loader),
             Err(error) => {
                 let reason = format!("cannot start the model loader: {error}");
@@ -319,27 +353,45 @@ impl Performer {
     }
 
     fn bind(&mut self) {
+        let event = match self.try_bind() {
+            Ok(addresses) => Event::Bound(addresses),
+            Err(reason) => Event::BindFailed(reason),
+        };
+        self.events.push_back(event);
+    }
+
+    /// All that may need privileges, and then their end.
+    fn try_bind(&mut self) -> Result<Vec<String>, String> {
         let legacy = self.predecessor.as_mut().map(Predecessor::take_listeners);
         let settings = self.settings.running();
-        let bound = Sockets::bind(&settings.bind, settings.max_workers, settings.backlog, legacy);
-        self.events.push_back(match bound {
-            Ok(sockets) => {
-                let addresses = sockets.addresses();
-                let first = sockets.first().or(settings.bind.first());
-                // A predecessor still has it; see `take_over_control`.
-                let first = first.filter(|_| self.predecessor.is_none());
-                let control = first.map(|first| ControlServer::bind(&settings.control_socket, first));
-                self.sockets = Some(sockets);
-                match control.transpose() {
-                    Ok(control) => {
-                        self.control = control.flatten();
-                        Event::Bound(addresses)
-                    }
-                    Err(reason) => Event::BindFailed(reason),
-                }
+        let sockets = Sockets::bind(&settings.bind, settings.max_workers, settings.backlog, legacy)
+            .map_err(|e| e.to_string())?;
+        if let Some(longest) = longest_backlog().filter(|longest| *longest < settings.backlog) {
+            tracing::warn!(backlog = settings.backlog, longest, "net.core.somaxconn cuts the accept queues");
+        }
+        let addresses = sockets.addresses();
+        let mut files: Vec<_> = sockets.files().map(Path::to_owned).collect();
+        let first = sockets.first().or(settings.bind.first());
+        // A predecessor still has it; see `take_over_control`.
+        let first = first.filter(|_| self.predecessor.is_none());
+        let control = first.map(|first| ControlServer::bind(&settings.control_socket, first));
+        // Kept even if what follows fails, so that its files are removed again.
+        self.sockets = Some(sockets);
+        self.control = control.transpose()?.flatten();
+        files.extend(self.control.iter().map(|control| control.path().to_owned()));
+        if !settings.pidfile.is_empty() {
+            let file = Pidfile::write(Path::new(&settings.pidfile)).map_err(|e| format!("pidfile: {e}"))?;
+            self.pidfile = Some(file);
+        }
+        if let Some(identity) = &self.identity {
+            let files =
+                files.iter().map(PathBuf::as_path).chain(self.pidfile.iter().map(Pidfile::where_it_is));
+            for file in files {
+                identity.own(file).map_err(|e| format!("cannot give {} away: {e}", file.display()))?;
             }
-            Err(error) => Event::BindFailed(error.to_string()),
-        });
+            identity.assume().map_err(|e| format!("cannot become the user: {e}"))?;
+        }
+        Ok(addresses)
     }
 
     fn fork(
@@ -385,7 +437,8 @@ impl Performer {
             slot: self.scoreboard.handle(seat),
             channel: theirs,
         };
-        let child = child::spawn(&keep, || {
+        let name = format!("{}-w{slot}", self.settings.running().proc_name);
+        let child = child::spawn(&keep, &name, || {
             // The first worker of a generation is forked before its settings count here.
             log::set_level(worker.settings.loglevel);
             worker::run(worker)

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use linnet::config::BindAddress;
 use linnet::process::listener::{
@@ -141,6 +141,11 @@ impl Sockets {
             listening: group.listening.clone(),
         });
         groups.collect()
+    }
+
+    /// The socket files that exist.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.groups.iter().filter_map(|group| group.file.as_deref())
     }
 
     /// From now on the socket files are a successor's.

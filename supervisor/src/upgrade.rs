@@ -169,6 +169,16 @@ impl Predecessor {
         std::mem::take(&mut self.listeners)
     }
 
+    /// Readable once it is gone.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+
+    /// Whether it is gone. It says nothing, so all that there can be to read is the end.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        !matches!(self.channel.read(&mut [0]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Tells it that this fleet serves in so many slots.
     pub(crate) fn tell_serving(&mut self, slots: usize) {
         // One that is gone needs to know nothing.

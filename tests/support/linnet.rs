@@ -70,6 +70,12 @@ impl Start {
         empty
     }
 
+    /// Sets a variable of the environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Sets a setting, named as in the environment without the prefix.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.command.env(format!("LINNET_{name}"), value);

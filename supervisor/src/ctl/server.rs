@@ -98,6 +98,11 @@ impl ControlServer {
         Ok(Self { listener, path: path.to_owned(), clients: Vec::new(), next_id: 0 })
     }
 
+    /// Where its file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Descriptors that tell of something to do: those to read, and those to write.
     pub(crate) fn descriptors(&self) -> (Vec<BorrowedFd<'_>>, Vec<BorrowedFd<'_>>) {
         let mut reading = vec![self.listener.as_fd()];

@@ -1,6 +1,7 @@
 //! Child processes: fork, pidfd, wait, kill.
 #![expect(unsafe_code, reason = "fork and pidfd_open have no safe form; one of the files named for this")]
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
@@ -24,16 +25,17 @@ pub(crate) struct Child {
     pidfd: OwnedFd,
 }
 
-/// Forks a child that runs `body` and exits with the status that it returns. The child dies with this process,
+/// Forks a child called `name` that runs `body` and exits with the status that it returns. The child dies with this process,
 /// and keeps no descriptors but the standard ones and `keep`: a forgotten listener would be an orphan queue, a
 /// forgotten channel would hide the end of its peer.
-pub(crate) fn spawn(keep: &[RawFd], body: impl FnOnce() -> u8) -> io::Result<Child> {
+pub(crate) fn spawn(keep: &[RawFd], name: &str, body: impl FnOnce() -> u8) -> io::Result<Child> {
     let parent = getpid();
     // SAFETY: the supervisor has one thread, so the child's copy of it is whole: no lock is held by a thread
     // that does not exist there.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => Ok(Child { pid: child, pidfd: pidfd_open(child)? }),
         ForkResult::Child => {
+            call_process(name);
             let status = if die_with(parent) && close_all_but(keep).is_ok() {
                 // A panic must not run on into the parent's code.
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101)
@@ -61,6 +63,14 @@ pub(crate) fn execute(mut command: Command, pass_on: Vec<RawFd>) -> io::Result<C
     unsafe { command.pre_exec(keep_open) };
     let pid = Pid::from_raw(command.spawn()?.id().cast_signed());
     Ok(Child { pid, pidfd: pidfd_open(pid)? })
+}
+
+/// Gives this process a name for `ps` and `top`; the kernel keeps its first 15 bytes.
+pub(crate) fn call_process(name: &str) {
+    if let Ok(name) = CString::new(name) {
+        // A name is a convenience: no reason to fail.
+        let _ = prctl::set_name(&name);
+    }
 }
 
 /// Asks the kernel to kill this process when its parent goes; false if the parent is gone already.

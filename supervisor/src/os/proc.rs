@@ -27,6 +27,11 @@ impl Snapshot {
     }
 }
 
+/// The longest accept queue that the system allows (`net.core.somaxconn`).
+pub(crate) fn longest_backlog() -> Option<u32> {
+    fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
+}
+
 /// Bytes of memory that process `pid` shares with nobody's file: `RssAnon`, without the model image.
 pub(crate) fn anonymous_memory(pid: i32) -> Option<u64> {
     parse_anonymous(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)

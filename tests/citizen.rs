@@ -1,0 +1,136 @@
+//! What surrounds the fleet, against the real binary: pidfile, user, process names, and what systemd is told.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use support::linnet::{Start, is_alive, kill_9, send_signal, wait_until};
+use support::load::get;
+
+const PATH: &str = "/health/live";
+
+fn line_of_status(pid: i32, field: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim().replace('\t', " ")
+}
+
+fn pid_in(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[test]
+fn a_pidfile_names_the_supervisor_refuses_a_second_one_and_moves_in_an_upgrade() {
+    let start = Start::with_workers(1);
+    let file = start.path("linnet.pid");
+    let name = file.display().to_string();
+    fs::write(&file, "99999999\n").unwrap();
+    let mut linnet = start.set("PIDFILE", &name).set("PROC_NAME", "texts").ready();
+    let old = linnet.pid();
+    assert_eq!(pid_in(&file), Some(old), "a stale one is replaced");
+    assert_eq!(line_of_status(old, "Name:"), "texts");
+    assert_eq!(line_of_status(linnet.workers()[0], "Name:"), "texts-w0");
+
+    let mut second = Start::with_workers(1).set("PIDFILE", &name).spawn();
+    assert_eq!(second.wait().code(), Some(1));
+    assert!(second.wait_for("running already").contains(&old.to_string()));
+    assert_eq!(pid_in(&file), Some(old));
+
+    linnet.signal(Signal::SIGUSR2);
+    linnet.wait_for("took over");
+    wait_until("the old supervisor is gone", || !is_alive(old));
+    wait_until("the pidfile names the new one", || pid_in(&file).is_some_and(|pid| pid != old));
+    let new = pid_in(&file).unwrap();
+    assert!(is_alive(new));
+    wait_until("it has one name", || !file.with_extension("pid.2").exists());
+    send_signal(new, Signal::SIGTERM);
+    linnet.wait();
+    wait_until("the pidfile is gone", || !file.exists());
+}
+
+#[test]
+fn root_gives_itself_up_before_the_first_worker_and_reads_the_model_as_the_user() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("left out: only root can become somebody else");
+        return;
+    }
+    let start = Start::with_workers(2);
+    let model = start.path("model");
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    open(model.parent().unwrap(), 0o755);
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+        open(&model.join(entry.file_name()), 0o644);
+    }
+    open(&model, 0o755);
+    let start = start.set("USER", "65534").set("GROUP", "65533").set("MODEL", &model.display().to_string());
+    let mut linnet = start.ready();
+    let workers = linnet.workers();
+    for pid in workers.iter().copied().chain([linnet.pid()]) {
+        assert_eq!(line_of_status(pid, "Uid:"), "65534 65534 65534 65534");
+        assert_eq!(line_of_status(pid, "Gid:"), "65533 65533 65533 65533");
+        assert!(!line_of_status(pid, "Groups:").split(' ').any(|group| group == "0"));
+    }
+    // Scaling, reloading and steering need no privilege.
+    linnet.signal(Signal::SIGTTIN);
+    linnet.wait_for_nth("worker ready", 3);
+    linnet.signal(Signal::SIGHUP);
+    linnet.wait_for(" reloaded");
+    assert_eq!(linnet.logged("cannot steer"), 0);
+    assert_eq!(get(linnet.address(), PATH).unwrap().status, 200);
+    // What the user may not read cannot be loaded, though root could.
+    open(&model, 0o700);
+    linnet.signal(Signal::SIGHUP);
+    assert!(linnet.wait_for("reload failed").to_lowercase().contains("permission denied"));
+    let workers = linnet.workers();
+    kill_9(linnet.pid());
+    linnet.wait();
+    wait_until("all workers are gone", || workers.iter().all(|pid| !is_alive(*pid)));
+}
+
+#[test]
+fn an_unknown_user_is_one_line_and_a_status() {
+    let mut linnet = Start::with_workers(1).set("USER", "nobody-of-this-name").spawn();
+    assert_eq!(linnet.wait().code(), Some(1));
+    assert!(linnet.log().len() == 1 && linnet.log()[0].contains("nobody-of-this-name"), "{:?}", linnet.log());
+}
+
+#[test]
+fn systemd_is_told_when_a_worker_serves_of_reloads_of_life_and_of_the_end() {
+    let start = Start::with_workers(2);
+    let path = start.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let start = start.environment("NOTIFY_SOCKET", &path.display().to_string());
+    let mut linnet = start.environment("WATCHDOG_USEC", "200000").spawn();
+    let hear = |what: &str| loop {
+        let mut message = [0; 4_096];
+        let count = manager.recv(&mut message).unwrap();
+        let message = std::str::from_utf8(&message[..count]).unwrap().to_owned();
+        if message.starts_with(what) {
+            return message;
+        }
+        assert!(message.starts_with("WATCHDOG=1"), "{message} before {what}");
+    };
+    assert!(hear("READY=1").contains("http://127.0.0.1:"));
+    assert_eq!(get(linnet.address(), "/health/ready").unwrap().status, 200);
+    linnet.wait_for("fleet ready");
+    linnet.signal(Signal::SIGHUP);
+    let reloading = hear("RELOADING=1");
+    let usec = reloading.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).unwrap();
+    assert!(usec.parse::<u64>().unwrap() > 0);
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    linnet.signal(Signal::SIGTERM);
+    hear("STOPPING=1");
+    assert!(linnet.wait().success());
+}
