@@ -134,3 +134,23 @@ fn systemd_is_told_when_a_worker_serves_of_reloads_of_life_and_of_the_end() {
     hear("STOPPING=1");
     assert!(linnet.wait().success());
 }
+
+#[test]
+fn usr1_opens_the_log_file_again_in_all_processes() {
+    let start = Start::with_workers(2);
+    let (file, rotated) = (start.path("linnet.log"), start.path("linnet.log.1"));
+    let linnet = start.set("ERRORLOG", &file.display().to_string()).spawn();
+    let text = |file: &Path| fs::read_to_string(file).unwrap_or_default();
+    wait_until("the fleet is ready", || text(&file).contains("fleet ready"));
+    fs::rename(&file, &rotated).unwrap();
+    let (workers, led_to) =
+        (linnet.workers(), |pid: i32| fs::read_link(format!("/proc/{pid}/fd/2")).unwrap());
+    assert!(workers.iter().all(|pid| led_to(*pid) == rotated));
+    linnet.signal(Signal::SIGUSR1);
+    wait_until("all write to the new file", || {
+        workers.iter().chain([&linnet.pid()]).all(|pid| led_to(*pid) == file)
+    });
+    wait_until("it says so", || text(&file).contains("opened again"));
+    assert!(!text(&rotated).contains("opened again"));
+    assert!(linnet.log().is_empty(), "nothing on the old standard error");
+}

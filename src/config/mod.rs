@@ -155,6 +155,8 @@ pub struct Settings {
     pub umask: String,
     /// What processes call themselves.
     pub proc_name: String,
+    /// The file that the log is appended to; empty: standard error.
+    pub errorlog: String,
     /// How much is logged.
     pub loglevel: LogLevel,
     /// The working directory, entered before anything else; see [`Effective::enter_directory`].
@@ -202,6 +204,7 @@ impl Settings {
             group: "?".to_owned(),
             umask: "?".to_owned(),
             proc_name: "?".to_owned(),
+            errorlog: "?".to_owned(),
             loglevel: LogLevel::Critical,
             chdir: PathBuf::new(),
         }

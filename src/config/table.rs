@@ -449,6 +449,18 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Level(lens!(loglevel)),
     },
     Setting {
+        key: "errorlog",
+        unit: "file",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "The file that the log is appended to; empty for standard error. USR1 opens it again, after a rotation: `user`\n\
+               must be able to make it then.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::File, lens!(errorlog)),
+    },
+    Setting {
         key: "pidfile",
         unit: "file",
         default: "\"\"",

@@ -108,6 +108,7 @@ fn defaults_are_the_documented_ones() {
         group: String::new(),
         umask: String::new(),
         proc_name: "linnet".to_owned(),
+        errorlog: String::new(),
         loglevel: LogLevel::Info,
         chdir: ".".into(),
     };

@@ -15,6 +15,8 @@ pub enum Order {
     DrainQueue,
     /// Exit now.
     Quit,
+    /// Open the log file again.
+    ReopenLogs,
 }
 
 impl Order {
@@ -25,12 +27,14 @@ impl Order {
             Self::HandOver => b'H',
             Self::DrainQueue => b'D',
             Self::Quit => b'Q',
+            Self::ReopenLogs => b'L',
         }
     }
 
     /// The order that `byte` stands for.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Serve, Self::HandOver, Self::DrainQueue, Self::Quit].into_iter().find(|o| o.to_byte() == byte)
+        let orders = [Self::Serve, Self::HandOver, Self::DrainQueue, Self::Quit, Self::ReopenLogs];
+        orders.into_iter().find(|order| order.to_byte() == byte)
     }
 }
 
@@ -60,7 +64,7 @@ mod tests {
 
     #[test]
     fn orders_survive_the_channel() {
-        for order in [Order::Serve, Order::HandOver, Order::DrainQueue, Order::Quit] {
+        for order in [Order::Serve, Order::HandOver, Order::DrainQueue, Order::Quit, Order::ReopenLogs] {
             assert_eq!(Order::from_byte(order.to_byte()), Some(order));
         }
         assert_eq!(Order::from_byte(0), None);

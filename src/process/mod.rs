@@ -4,5 +4,6 @@ mod backtrace;
 pub mod channel;
 pub mod clock;
 pub mod listener;
+pub mod log_file;
 pub mod shared_memory;
 pub mod worker;

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 use super::backtrace::tell_on_abort;
 use super::channel::{Order, READY, WORN, failure_report};
 use super::clock::monotonic_micros;
+use super::log_file::lead_stderr_to;
 use super::shared_memory::map_image;
 use crate::config::{BindAddress, Settings};
 use crate::model::{Defect, Model};
@@ -132,6 +134,10 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
             Some(Order::HandOver) => Queue::Leave,
             Some(Order::DrainQueue) => Queue::Empty,
             Some(Order::Quit) => return Ok(EXIT_DONE),
+            Some(Order::ReopenLogs) => {
+                reopen_log(&settings);
+                continue;
+            }
             None => continue,
         };
         slot.seat().set_state(WorkerState::Retiring);
@@ -144,6 +150,16 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
             }
             retired.notify_one();
         });
+    }
+}
+
+/// Opens the log file anew, if the log is one.
+fn reopen_log(settings: &Settings) {
+    if settings.errorlog.is_empty() {
+        return;
+    }
+    if let Err(error) = lead_stderr_to(Path::new(&settings.errorlog)) {
+        tracing::warn!(%error, "cannot open the log file again");
     }
 }
 

@@ -20,10 +20,12 @@ mod supervise;
 mod upgrade;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command, SettingsArgs};
+use linnet::process::log_file::lead_stderr_to;
 use mimalloc::MiMalloc;
 use nix::sys::stat::{Mode, umask};
 use settings::SettingsBook;
@@ -57,6 +59,12 @@ fn serve(args: SettingsArgs) -> ExitCode {
     };
     if let Ok(mask) = u32::from_str_radix(&settings.umask, 8) {
         umask(Mode::from_bits_truncate(mask));
+    }
+    if !settings.errorlog.is_empty()
+        && let Err(error) = lead_stderr_to(Path::new(&settings.errorlog))
+    {
+        let _ = writeln!(std::io::stderr(), "errorlog = {:?}: {error}", settings.errorlog);
+        return ExitCode::from(EXIT_FAILED);
     }
     log::start(settings.loglevel);
     let book = SettingsBook::new(loader, settings);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use linnet::config::ControlSocket;
 use linnet::process::channel::{FAILED, MAX_REASON, Order, READY, WORN};
 use linnet::process::clock;
+use linnet::process::log_file::lead_stderr_to;
 use linnet::process::shared_memory::map_scoreboard;
 use linnet::process::worker::{self, Worker};
 use linnet::scoreboard::{Route, SEATS_PER_SLOT, Scoreboard};
@@ -155,6 +156,7 @@ impl Performer {
             Action::Upgrade => self.upgrade(),
             Action::StopUpgrade => self.successor.iter().for_each(Successor::kill),
             Action::TakeOver(slots) => self.take_over(slots),
+            Action::ReopenLogs => self.reopen_logs(),
             Action::LetGo => self.let_go(),
             Action::Publish(state) => publish(self.scoreboard, state),
             Action::Report(id, report) => {
@@ -289,6 +291,21 @@ impl Performer {
         });
     }
 
+    fn reopen_logs(&mut self) {
+        let file = &self.settings.running().errorlog;
+        if file.is_empty() {
+            return;
+        }
+        match lead_stderr_to(Path::new(file)) {
+            Ok(()) => tracing::info!("log file opened again"),
+            Err(error) => tracing::warn!(%error, "cannot open the log file again"),
+        }
+        for running in &mut self.running {
+            // As in `tell`.
+            let _ = running.channel.write(&[Order::ReopenLogs.to_byte()]);
+        }
+    }
+
     fn upgrade(&mut self) {
         let Some(sockets) = &self.sockets else { return };
         match Successor::start(&self.invocation, sockets.legacy()) {
@@ -375,6 +392,7 @@ impl Performer {
         // A predecessor still has it; see `take_over_control`.
         let first = first.filter(|_| self.predecessor.is_none());
         let control = first.map(|first| ControlServer::bind(&settings.control_socket, first));
+        files.extend(Some(&settings.errorlog).filter(|file| !file.is_empty()).map(PathBuf::from));
         // Kept even if what follows fails, so that its files are removed again.
         self.sockets = Some(sockets);
         self.control = control.transpose()?.flatten();

@@ -68,7 +68,8 @@ fn command(signal: Signal) -> Option<Command> {
         Signal::SIGUSR2 => Command::Upgrade,
         // A terminal sends this whenever its window changes its size.
         Signal::SIGWINCH if !has_terminal() => Command::Park,
-        // SIGCHLD only ends the wait; SIGUSR1 has no meaning yet.
+        Signal::SIGUSR1 => Command::ReopenLogs,
+        // SIGCHLD only ends the wait.
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ use super::{Action, Command, Fleet, Notice, Phase};
 impl Fleet {
     pub(super) fn command(&mut self, now: Duration, command: Command) {
         match (command, self.phase) {
+            (Command::ReopenLogs, _) => self.actions.push(Action::ReopenLogs),
             (_, Phase::Over | Phase::Stopping) => {}
             (Command::Stop, Phase::Serving) if self.succeeded => {
                 self.log(Notice::Draining { delay: self.policy.drain_delay });

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     ScaleDown,
     /// USR2: start the program on disk beside this one, and give way to it once all its workers are ready.
     Upgrade,
+    /// USR1: open the log file again.
+    ReopenLogs,
     /// WINCH: let all workers finish, and stay.
     Park,
 }
@@ -174,6 +176,8 @@ pub(crate) enum Action {
     TakeOver(usize),
     /// Leave to the successor what is not in this process, such as files.
     LetGo,
+    /// Open the log file again, here and in all children.
+    ReopenLogs,
     /// Write the fleet's state to the scoreboard.
     Publish(FleetState),
     /// Answer a question about the fleet's state.

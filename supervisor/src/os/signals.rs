@@ -17,7 +17,6 @@ const HEARD: [Signal; 10] = [
     Signal::SIGCHLD,
     Signal::SIGUSR2,
     Signal::SIGWINCH,
-    // Heard so that it does not kill: an operator who knows gunicorn sends it.
     Signal::SIGUSR1,
 ];
 

@@ -37,6 +37,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         Just(Command::ScaleDown),
         Just(Command::ScaleDown),
         Just(Command::Upgrade),
+        Just(Command::ReopenLogs),
         Just(Command::Park),
         Just(Command::Stop),
         Just(Command::StopFast),

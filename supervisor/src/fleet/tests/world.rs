@@ -234,6 +234,7 @@ impl World {
                 assert_eq!(self.took_over.replace(slots), None);
             }
             Action::LetGo => self.let_go = true,
+            Action::ReopenLogs => {}
             Action::IgnoreNewConnections => assert!(!self.let_go, "the sockets are the successor's"),
             Action::Publish(state) => self.state = state,
             Action::Report(id, report) => {
