@@ -20,6 +20,8 @@ pub struct Pipeline<'i> {
     probabilities: Vec<f64>,
     labels: Vec<usize>,
     best: Vec<usize>,
+    /// How often each class was predicted.
+    predicted: Vec<u64>,
     /// Length of the longest label as JSON, in bytes.
     widest_label: usize,
     /// Length of the longest answer to which classes a text belongs, in bytes.
@@ -52,7 +54,18 @@ impl<'i> Pipeline<'i> {
         let widest_answer =
             if model.outcome().settings.multilabel { all_labels + "s[]".len() } else { widest_label };
         let (probabilities, labels, best) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, scratch, probabilities, labels, best, widest_label, widest_answer }
+        let predicted = vec![0; model.classes().len()];
+        Self { model, scratch, probabilities, labels, best, predicted, widest_label, widest_answer }
+    }
+
+    /// How often each class was predicted so far, in the order of the model's classes.
+    pub fn predicted(&self) -> &[u64] {
+        &self.predicted
+    }
+
+    /// How often a word was found in the word caches, and how often one was looked for.
+    pub fn word_cache_hits(&self) -> (u64, u64) {
+        self.scratch.word_cache_hits()
     }
 
     /// The model.
@@ -120,6 +133,9 @@ impl<'i> Pipeline<'i> {
         let outcome = self.model.outcome();
         let decision = self.model.decision(text, &mut self.scratch);
         outcome.labels(decision, &mut self.probabilities, &mut self.labels);
+        for label in &self.labels {
+            self.predicted[*label] += 1;
+        }
         prediction::begin_tagged(answer, text, &predicted(&self.model, &self.labels));
         if let (Some(count), true) = (request.top_k(), outcome.has_probabilities()) {
             outcome.probabilities(decision, &mut self.probabilities);

@@ -143,6 +143,8 @@ pub struct Settings {
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
     pub limits: Limits,
+    /// Where `/metrics` is served, and nothing else; `None` where the public addresses serve it.
+    pub metrics_bind: Option<BindAddress>,
     /// Where `linnet ctl` reaches the supervisor.
     pub control_socket: ControlSocket,
     /// The file that holds the supervisor's process id; empty: none.
@@ -198,6 +200,7 @@ impl Settings {
             max_rss: u64::MAX,
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
+            metrics_bind: Some(BindAddress::Unix(PathBuf::new())),
             control_socket: ControlSocket::Off,
             pidfile: "?".to_owned(),
             user: "?".to_owned(),

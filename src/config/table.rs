@@ -57,6 +57,7 @@ pub struct Setting {
 #[derive(Debug)]
 enum Kind {
     Addresses(Lens<Vec<BindAddress>>),
+    AddressOrNone(Lens<Option<BindAddress>>),
     ControlSocket(Lens<ControlSocket>),
     Integer(RangeInclusive<u64>, Lens<u64>),
     /// An integer, or `auto`: then computed from the settings before it in the table and the usable processors.
@@ -99,6 +100,9 @@ impl Setting {
                                    localhost), or a list of these, none twice"
                     .to_owned()
             }
+            Kind::AddressOrNone(_) => {
+                "\"ADDRESS:PORT\", \":PORT\", \"[IPv6]:PORT\", \"unix:PATH\", or \"\" for none".to_owned()
+            }
             Kind::ControlSocket(_) => "\"auto\", a path, or \"\" (or \"off\") for none".to_owned(),
             Kind::Integer(range, _) => format!("an integer from {} to {}", range.start(), range.end()),
             Kind::IntegerOrAuto(range, ..) => {
@@ -134,6 +138,8 @@ impl Setting {
         let within = |range: &RangeInclusive<u64>, value| range.contains(&value).then_some(value);
         match &self.kind {
             Kind::Addresses(lens) => (lens.set)(settings, value::addresses(given)?),
+            Kind::AddressOrNone(lens) if value::is_empty(given) => (lens.set)(settings, None),
+            Kind::AddressOrNone(lens) => (lens.set)(settings, Some(value::one_address(given)?)),
             Kind::ControlSocket(lens) => (lens.set)(settings, value::control_socket(given)?),
             Kind::Integer(range, lens) => (lens.set)(settings, within(range, value::integer(given)?)?),
             Kind::IntegerOrAuto(range, lens, auto) if value::is_auto(given) => {
@@ -177,6 +183,7 @@ impl Setting {
     pub fn show(&self, settings: &Settings) -> String {
         match &self.kind {
             Kind::Addresses(lens) => value::show_addresses(&(lens.get)(settings)),
+            Kind::AddressOrNone(lens) => value::show_address_or_none((lens.get)(settings).as_ref()),
             Kind::ControlSocket(lens) => value::show_control_socket(&(lens.get)(settings)),
             Kind::Integer(_, lens) | Kind::IntegerOrAuto(_, lens, _) => (lens.get)(settings).to_string(),
             Kind::Seconds(_, lens) => value::show_seconds((lens.get)(settings)),
@@ -270,6 +277,18 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Integer(1..=65_535, BACKLOG),
+    },
+    Setting {
+        key: "metrics_bind",
+        unit: "address",
+        default: "\"\"",
+        mark: Mark::Restart,
+        group: LISTENERS,
+        help: "Where GET /metrics is served. Without it the addresses above serve it beside everything else; with it, only\n\
+               this address does, and nothing else is served here but /health.",
+        flag: None,
+        platform: None,
+        kind: Kind::AddressOrNone(lens!(metrics_bind)),
     },
     Setting {
         key: "forwarded_allow_ips",

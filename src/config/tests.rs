@@ -102,6 +102,7 @@ fn defaults_are_the_documented_ones() {
         max_rss: 0,
         forwarded_allow_ips: TrustedPeers::These(vec![[127, 0, 0, 1].into()]),
         limits: Limits::default(),
+        metrics_bind: None,
         control_socket: ControlSocket::Auto,
         pidfile: String::new(),
         user: String::new(),
@@ -205,6 +206,11 @@ const VALUES: &[Values] = &[
     ("user", &[("\"linnet\"", "\"linnet\""), ("\"65534\"", "\"65534\"")], &["65534"]),
     ("umask", &[("\"027\"", "\"027\""), ("\"\"", "\"\"")], &["\"8\"", "\"1000\"", "\"-1\"", "27"]),
     ("proc_name", &[("\"texts\"", "\"texts\"")], &["\"\"", "\"elevenchars\"", "\"a b\""]),
+    (
+        "metrics_bind",
+        &[("\"\"", "\"\""), ("\":9100\"", "\"0.0.0.0:9100\""), ("\"unix:m\"", "\"unix:m\"")],
+        &["9100", "[]", "\"unix:\"", "\":1,:2\""],
+    ),
     (
         "control_socket",
         &[("\"AUTO\"", "\"auto\""), ("\"\"", "\"\""), ("\"off\"", "\"\""), ("\"/a b\"", "\"/a b\"")],

@@ -169,6 +169,16 @@ pub(super) fn addresses(given: &Given) -> Option<Vec<BindAddress>> {
     (!addresses.is_empty() && !addresses.iter().enumerate().any(twice)).then_some(addresses)
 }
 
+/// An empty string.
+pub(super) fn is_empty(given: &Given) -> bool {
+    given.text().is_some_and(str::is_empty)
+}
+
+/// One address.
+pub(super) fn one_address(given: &Given) -> Option<BindAddress> {
+    address(given.text()?)
+}
+
 /// `auto`, a path, or nothing: an empty string or `off` (an empty variable counts as not set).
 pub(super) fn control_socket(given: &Given) -> Option<ControlSocket> {
     let text = given.text()?;
@@ -278,6 +288,11 @@ pub(super) fn show_addresses(addresses: &[BindAddress]) -> String {
         [one] => show(one),
         many => format!("[{}]", many.iter().map(show).collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// An address as a TOML string, empty for none.
+pub(super) fn show_address_or_none(address: Option<&BindAddress>) -> String {
+    address.map_or_else(|| show_text(""), |address| show_addresses(std::slice::from_ref(address)))
 }
 
 /// A control socket as a TOML string.

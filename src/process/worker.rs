@@ -22,8 +22,8 @@ use super::log_file::lead_stderr_to;
 use super::shared_memory::map_image;
 use crate::config::{BindAddress, Settings};
 use crate::model::{Defect, Model};
-use crate::scoreboard::{SlotHandle, WorkerState};
-use crate::wire::app::App;
+use crate::scoreboard::{ErrorKind, SlotHandle, WorkerState};
+use crate::wire::app::{App, Door};
 use crate::wire::connection::{Listener, Patience, Queue, Server};
 
 /// Exit status of a worker that has served and was asked to go.
@@ -46,7 +46,8 @@ pub struct Worker {
     pub settings: Settings,
     /// The sealed model image.
     pub image: OwnedFd,
-    /// One bound socket per `settings.bind`, in that order; they may not be listening yet.
+    /// One bound socket per `settings.bind`, in that order, then one for `settings.metrics_bind` where that is set;
+    /// they may not be listening yet.
     pub sockets: Vec<OwnedFd>,
     /// Requests after which it says that it is worn out, if ever.
     pub max_requests: Option<u64>,
@@ -124,8 +125,8 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         let queue = match Order::from_byte(byte) {
             Some(Order::Serve) => {
                 if let Some(sockets) = sockets.take() {
-                    for (socket, address) in sockets.into_iter().zip(&settings.bind) {
-                        server.accept_from(listener(socket, address)?);
+                    for (socket, (address, door)) in sockets.into_iter().zip(doors(&settings)) {
+                        server.accept_from(listener(socket, address)?, door);
                     }
                     slot.seat().set_state(WorkerState::Ready);
                 }
@@ -145,6 +146,7 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         spawn_local(async move {
             let cut = server.retire(queue, patience).await;
             if cut > 0 {
+                (0..cut).for_each(|_| slot.count_error(ErrorKind::CutOff));
                 let pid = std::process::id();
                 tracing::warn!(pid, slot = slot_number, connections = cut, "cut off at graceful_timeout");
             }
@@ -163,6 +165,13 @@ fn reopen_log(settings: &Settings) {
     }
 }
 
+/// The addresses of a worker's sockets, in their order, each with what is served there.
+fn doors(settings: &Settings) -> impl Iterator<Item = (&BindAddress, Door)> {
+    let public = if settings.metrics_bind.is_some() { Door::Public } else { Door::Everything };
+    let metrics = settings.metrics_bind.iter().map(|address| (address, Door::Metrics));
+    settings.bind.iter().map(move |address| (address, public)).chain(metrics)
+}
+
 fn listener(socket: OwnedFd, address: &BindAddress) -> io::Result<Listener> {
     Ok(match address {
         BindAddress::Tcp(_) => Listener::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(socket))?),
@@ -178,8 +187,12 @@ pub fn heartbeat_interval(timeout: Duration) -> Duration {
 }
 
 async fn beat(slot: SlotHandle, interval: Duration) {
+    let mut due = monotonic_micros();
     loop {
-        slot.seat().heartbeat_micros.store(monotonic_micros(), Ordering::Relaxed);
+        let now = monotonic_micros();
+        slot.seat().lag_micros.store(now.saturating_sub(due), Ordering::Relaxed);
+        slot.seat().heartbeat_micros.store(now, Ordering::Relaxed);
+        due = now.saturating_add(u64::try_from(interval.as_micros()).unwrap_or(u64::MAX));
         sleep(interval).await;
     }
 }

@@ -7,11 +7,14 @@
 //!
 //! No lock: a worker that dies in the middle of an update can leave nothing locked. No field holds user text.
 
+pub mod classes;
 pub mod histogram;
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+pub use self::classes::CLASS_PLACES;
+use self::classes::ClassKeys;
 use self::histogram::Histogram;
 
 /// Seats of one slot: the worker that serves it and the one that it replaces.
@@ -104,15 +107,91 @@ impl Cause {
 /// How many [`Route`]s have room in a block; more than are named, so that a new route moves nothing.
 pub const ROUTES: usize = 16;
 
-/// Status classes 1xx to 5xx.
-pub const STATUS_CLASSES: usize = 5;
+/// The statuses that are counted by themselves, the usual one first.
+const STATUSES: [u16; 15] = [200, 204, 304, 307, 400, 404, 405, 408, 411, 413, 414, 422, 431, 500, 503];
+
+/// Places for statuses; the last one is for all that have none of their own.
+pub const STATUS_PLACES: usize = STATUSES.len() + 1;
+
+/// The status in this place, for a page of metrics.
+pub fn status_name(place: usize) -> String {
+    STATUSES.get(place).map_or_else(|| "other".to_owned(), u16::to_string)
+}
+
+/// What went wrong, where the status alone does not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum ErrorKind {
+    /// Bytes that are no HTTP request; the connection ends.
+    BadHttp = 0,
+    /// A body that broke off, or was framed wrongly.
+    BrokenBody = 1,
+    /// A body beyond `limit_request_body`.
+    BodyTooLarge = 2,
+    /// A body that asks for no prediction, or for one that is not allowed.
+    InvalidRequest = 3,
+    /// No descriptor or memory for one more connection; accepting pauses.
+    Accept = 4,
+    /// A connection cut off at `graceful_timeout`.
+    CutOff = 5,
+}
+
+impl ErrorKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::BadHttp,
+        Self::BrokenBody,
+        Self::BodyTooLarge,
+        Self::InvalidRequest,
+        Self::Accept,
+        Self::CutOff,
+    ];
+
+    /// Its name, for a page of metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadHttp => "bad_http",
+            Self::BrokenBody => "broken_body",
+            Self::BodyTooLarge => "body_too_large",
+            Self::InvalidRequest => "invalid_request",
+            Self::Accept => "accept",
+            Self::CutOff => "cut_off",
+        }
+    }
+}
+
+/// A count for each place of a class.
+#[repr(C)]
+pub struct PlacedCounts([AtomicU64; CLASS_PLACES]);
+
+impl Default for PlacedCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; CLASS_PLACES])
+    }
+}
+
+impl std::ops::Deref for PlacedCounts {
+    type Target = [AtomicU64; CLASS_PLACES];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 /// Counters that only grow; summed over all workers, dead ones included.
 #[derive(Default)]
 #[repr(C)]
 pub struct Counters {
-    /// Answers by route and status class (`[route][status / 100 - 1]`).
-    pub requests: [[AtomicU64; STATUS_CLASSES]; ROUTES],
+    /// Answers by route and by place of the status ([`status_name`]).
+    pub requests: [[AtomicU64; STATUS_PLACES]; ROUTES],
+    /// What went wrong, by [`ErrorKind`].
+    pub errors: [AtomicU64; ErrorKind::ALL.len()],
+    /// Predictions by place of the class ([`ClassKeys::place`]).
+    pub predictions: PlacedCounts,
+    /// Words looked for in the worker's word cache.
+    pub cache_lookups: AtomicU64,
+    /// Words found there.
+    pub cache_hits: AtomicU64,
     /// Texts predicted.
     pub texts: AtomicU64,
     /// Connections accepted.
@@ -137,6 +216,14 @@ impl Counters {
         for (to, from) in self.requests.iter().flatten().zip(other.requests.iter().flatten()) {
             move_count(to, from);
         }
+        for (to, from) in self.errors.iter().zip(&other.errors) {
+            move_count(to, from);
+        }
+        for (to, from) in self.predictions.iter().zip(other.predictions.iter()) {
+            move_count(to, from);
+        }
+        move_count(&self.cache_lookups, &other.cache_lookups);
+        move_count(&self.cache_hits, &other.cache_hits);
         move_count(&self.texts, &other.texts);
         move_count(&self.accepted, &other.accepted);
         self.request_micros.absorb(&other.request_micros);
@@ -180,6 +267,8 @@ pub struct Seat {
     pub oldest_since_micros: AtomicU64,
     /// Body bytes of the oldest request in flight.
     pub oldest_bytes: AtomicU64,
+    /// How late the event loop last woke from its heartbeat's sleep, in microseconds.
+    pub lag_micros: AtomicU64,
     /// Resident memory in bytes, the shared model included. Written by the supervisor, once a second.
     pub rss_bytes: AtomicU64,
     /// Connections that wait in the slot's accept queues; kept in the first of the slot's seats. Written by the
@@ -207,14 +296,20 @@ impl Seat {
         for gauge in [&self.generation, &self.connections, &self.in_flight, &self.oldest_route] {
             gauge.store(0, Ordering::Relaxed);
         }
-        for gauge in [&self.heartbeat_micros, &self.oldest_since_micros, &self.oldest_bytes, &self.rss_bytes]
-        {
+        let gauges = [
+            &self.heartbeat_micros,
+            &self.lag_micros,
+            &self.oldest_since_micros,
+            &self.oldest_bytes,
+            &self.rss_bytes,
+        ];
+        for gauge in gauges {
             gauge.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// The state of the whole fleet. Written by the supervisor alone.
+/// The state of the whole fleet. Written by the supervisor alone, but for `classes`.
 #[derive(Default)]
 #[repr(C, align(128))]
 pub struct FleetBlock {
@@ -234,6 +329,8 @@ pub struct FleetBlock {
     pub respawns: AtomicU64,
     /// Workers that are gone, by [`Cause`].
     pub exits: [AtomicU64; CAUSES],
+    /// Places of classes; workers take them.
+    pub classes: ClassKeys,
     /// Odd while a dead worker's counters are being moved; see [`Scoreboard::read_totals`].
     moves: AtomicU64,
     /// The counters of all workers that are gone.
@@ -370,10 +467,15 @@ impl SlotHandle {
 
     /// Counts one answer and how long it took.
     pub fn count_request(self, route: Route, status: u16, took: Duration) {
-        let class = usize::from(status / 100).clamp(1, STATUS_CLASSES) - 1;
+        let place = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len());
         let counters = &self.seat.counters;
-        add(&counters.requests[route as usize][class], 1);
+        add(&counters.requests[route as usize][place], 1);
         counters.request_micros.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Counts something that went wrong.
+    pub fn count_error(self, kind: ErrorKind) {
+        add(&self.seat.counters.errors[kind as usize], 1);
     }
 
     /// Counts texts that were predicted together, and how long that took.

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -22,7 +23,8 @@ use crate::model::Model;
 use crate::pipeline::{Pipeline, PredictJob, Progress};
 use crate::request::PredictRequest;
 use crate::response::envelope::Envelope;
-use crate::scoreboard::{self, SlotHandle};
+use crate::response::metrics;
+use crate::scoreboard::{self, CLASS_PLACES, ErrorKind, SlotHandle};
 
 /// Bytes of text that are predicted before others get a turn: some 50 µs of work.
 const SLICE_BYTES: usize = 1_024;
@@ -41,10 +43,37 @@ pub struct App {
     url: RefCell<String>,
     /// One long batch at a time: the others would only get in each other's way.
     long_batch: Semaphore,
+    /// The model's classes, each with its place on the scoreboard.
+    classes: Vec<(String, usize)>,
     limits: Limits,
     trusted_proxies: TrustedPeers,
     in_flight: InFlight,
     slot: SlotHandle,
+}
+
+/// What an address serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// All routes.
+    #[default]
+    Everything,
+    /// All but the metrics, which have an address of their own.
+    Public,
+    /// The metrics and the state of health.
+    Metrics,
+}
+
+impl Door {
+    /// What becomes of a request here.
+    fn admit<'p>(self, decision: Decision<'p>, path: &str) -> Decision<'p> {
+        let is_metrics = path == "/metrics";
+        let admitted = match self {
+            Self::Everything => true,
+            Self::Public => !is_metrics,
+            Self::Metrics => is_metrics || matches!(decision, Decision::Route(Route::Live | Route::Ready)),
+        };
+        if admitted { decision } else { Decision::NotFound }
+    }
 }
 
 /// What a connection knows of itself that an answer may need.
@@ -54,12 +83,18 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// The client's address; `None` for a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// What is served here.
+    pub door: Door,
 }
 
 impl App {
     /// An app that serves `model` under `settings`; `slot` is this worker's place on the scoreboard.
     pub fn new(model: Model<'static>, settings: &Settings, slot: SlotHandle) -> Self {
+        let keys = &slot.fleet().scoreboard().fleet().classes;
+        let classes =
+            model.classes().iter().map(|class| (class.text.clone(), keys.place(&class.text))).collect();
         Self {
+            classes,
             pipeline: RefCell::new(Pipeline::new(model)),
             kept: RefCell::default(),
             url: RefCell::default(),
@@ -75,7 +110,7 @@ impl App {
     pub async fn respond(&self, connection: Connection, request: Request<Incoming>) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
-        let decision = route::decide(request.method(), &path);
+        let decision = connection.door.admit(route::decide(request.method(), &path), &path);
         let counted = counted_as(&decision);
         let ticket = self.in_flight.begin(began, counted);
         let answer = match decision {
@@ -106,6 +141,7 @@ impl App {
         match route {
             Route::Live => return fixed(health::live()),
             Route::Ready => return fixed(health::ready(fleet)),
+            Route::Metrics => return self.metrics(),
             _ => {}
         }
         self.with_envelope(connection, request, path, |envelope| {
@@ -121,6 +157,32 @@ impl App {
         })
     }
 
+    /// `GET /metrics`.
+    fn metrics(&self) -> Answer {
+        let pipeline = self.pipeline.borrow();
+        let (model_name, model_version) = (pipeline.model().name(), pipeline.model().version());
+        let about = metrics::About { model_name, model_version, classes: &self.classes };
+        let page = metrics::render(self.slot.fleet().scoreboard(), &about);
+        let answer = Response::new(Full::new(page.into()));
+        with_header(answer, CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))
+    }
+
+    /// Shows what the pipeline has counted. A class has one place, but several may share the last.
+    fn count_pipeline(&self, texts: u64, took: Duration) {
+        self.slot.count_prediction(texts, took);
+        let pipeline = self.pipeline.borrow();
+        let counters = &self.slot.seat().counters;
+        let mut shared = 0;
+        for ((_, place), count) in self.classes.iter().zip(pipeline.predicted()) {
+            let is_shared = *place == CLASS_PLACES - 1;
+            shared += if is_shared { *count } else { 0 };
+            counters.predictions[*place].store(if is_shared { shared } else { *count }, Ordering::Relaxed);
+        }
+        let (hits, lookups) = pipeline.word_cache_hits();
+        counters.cache_hits.store(hits, Ordering::Relaxed);
+        counters.cache_lookups.store(lookups, Ordering::Relaxed);
+    }
+
     /// `POST /predict`.
     async fn predict(
         &self,
@@ -132,11 +194,13 @@ impl App {
         let body = match body::collect(incoming, self.limits.body_bytes).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => {
+                self.slot.count_error(ErrorKind::BodyTooLarge);
                 let limit = self.limits.body_bytes;
                 let detail = format!("The request body is larger than {limit} bytes");
                 return closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail));
             }
             Err(BodyError::Broken) => {
+                self.slot.count_error(ErrorKind::BrokenBody);
                 return closing(refuse(
                     StatusCode::BAD_REQUEST,
                     "The request body is broken off or badly framed",
@@ -153,6 +217,7 @@ impl App {
         };
         drop(body);
         if let Err(refusal) = parsed {
+            self.slot.count_error(ErrorKind::InvalidRequest);
             self.keep(predict);
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
             return json(status, refusal.body);
@@ -166,7 +231,7 @@ impl App {
         self.run(&mut job).await;
         let (body, predict) = job.finish();
         self.keep(predict);
-        self.slot.count_prediction(texts, began.elapsed());
+        self.count_pipeline(texts, began.elapsed());
         json(StatusCode::OK, body)
     }
 
@@ -229,6 +294,7 @@ fn counted_as(decision: &Decision<'_>) -> scoreboard::Route {
         Route::Args | Route::Arg(_) => scoreboard::Route::Args,
         Route::Predict => scoreboard::Route::Predict,
         Route::Live | Route::Ready => scoreboard::Route::Health,
+        Route::Metrics => scoreboard::Route::Metrics,
     }
 }
 

@@ -28,9 +28,9 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
-use super::app::{App, Connection};
+use super::app::{App, Connection, Door};
 use super::io::{Activity, Io};
-use crate::scoreboard::{SlotHandle, add};
+use crate::scoreboard::{ErrorKind, SlotHandle, add};
 
 /// Pause of accepting when the process has no descriptor (or memory) left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -111,10 +111,11 @@ impl Server {
         Rc::clone(&self.shared.worn)
     }
 
-    /// Accepts from `listener` until this server retires. Must run on a local tokio runtime.
-    pub fn accept_from(&self, listener: Listener) {
+    /// Accepts from `listener` until this server retires, and serves there what `door` says. Must run on a local tokio
+    /// runtime.
+    pub fn accept_from(&self, listener: Listener, door: Door) {
         let shared = Rc::clone(&self.shared);
-        self.shared.acceptors.borrow_mut().push(spawn_local(accept(shared, listener)));
+        self.shared.acceptors.borrow_mut().push(spawn_local(accept(shared, listener, door)));
     }
 
     /// Finishes what clients have outstanding, then returns how many connections were cut off, which is 0
@@ -152,24 +153,25 @@ impl Server {
     }
 }
 
-async fn accept(shared: Rc<Shared>, listener: Listener) {
+async fn accept(shared: Rc<Shared>, listener: Listener, door: Door) {
     let mut exhausted = false;
     loop {
         let accepted = match &listener {
             Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| {
                 // Answers leave at once. Fails only for a connection that is already gone.
                 let _ = stream.set_nodelay(true);
-                let about = Connection { local: stream.local_addr().ok(), peer: Some(peer) };
+                let about = Connection { local: stream.local_addr().ok(), peer: Some(peer), door };
                 Shared::serve(&shared, stream, about);
             }),
-            Listener::Unix(unix) => {
-                unix.accept().await.map(|(stream, _)| Shared::serve(&shared, stream, Connection::default()))
-            }
+            Listener::Unix(unix) => unix.accept().await.map(|(stream, _)| {
+                Shared::serve(&shared, stream, Connection { door, ..Connection::default() });
+            }),
         };
         match accepted {
             Ok(()) => exhausted = false,
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
+                shared.slot.count_error(ErrorKind::Accept);
                 // Once, not at each try.
                 if !std::mem::replace(&mut exhausted, true) {
                     tracing::warn!(%error, pid = std::process::id(), "cannot accept, pausing between tries");
@@ -206,6 +208,7 @@ impl Shared {
         let activity = Rc::new(Activity::new());
         let entry = Entry::new(Rc::clone(shared), Rc::clone(&activity));
         let io = Io::new(stream, Rc::clone(&activity));
+        let counted = Rc::clone(shared);
         let service = service_fn(move |request| {
             let exchange = Exchange::begin(Rc::clone(&entry.shared), Rc::clone(&entry.activity));
             async move { Ok::<_, Infallible>(exchange.respond(about, request).await) }
@@ -223,6 +226,9 @@ impl Shared {
             })
             .await;
             if let Err(error) = result {
+                if error.is_parse() {
+                    counted.slot.count_error(ErrorKind::BadHttp);
+                }
                 tracing::debug!(%error, "connection ended");
             }
         });

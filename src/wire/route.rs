@@ -22,6 +22,8 @@ pub enum Route<'p> {
     Live,
     /// `GET /health/ready`
     Ready,
+    /// `GET /metrics`
+    Metrics,
 }
 
 /// What becomes of a request.
@@ -48,6 +50,7 @@ impl<'p> Route<'p> {
             "/args" => Self::Args,
             "/health/live" => Self::Live,
             "/health/ready" => Self::Ready,
+            "/metrics" => Self::Metrics,
             _ => match path.strip_prefix("/args/") {
                 Some(arg) if !arg.is_empty() && !arg.contains('/') => Self::Arg(arg),
                 _ => return None,
@@ -106,6 +109,8 @@ mod tests {
             ("GET", "/args/a/b", NotFound),
             ("DELETE", "/args/a", MethodNotAllowed("GET")),
             ("GET", "/health/ready", route(Route::Ready)),
+            ("GET", "/metrics", route(Route::Metrics)),
+            ("POST", "/metrics", MethodNotAllowed("GET")),
             ("GET", "/nowhere", NotFound),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();

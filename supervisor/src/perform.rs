@@ -381,12 +381,16 @@ impl Performer {
     fn try_bind(&mut self) -> Result<Vec<String>, String> {
         let legacy = self.predecessor.as_mut().map(Predecessor::take_listeners);
         let settings = self.settings.running();
-        let sockets = Sockets::bind(&settings.bind, settings.max_workers, settings.backlog, legacy)
+        let metrics = settings.metrics_bind.as_ref();
+        let sockets = Sockets::bind(&settings.bind, metrics, settings.max_workers, settings.backlog, legacy)
             .map_err(|e| e.to_string())?;
         if let Some(longest) = longest_backlog().filter(|longest| *longest < settings.backlog) {
             tracing::warn!(backlog = settings.backlog, longest, "net.core.somaxconn cuts the accept queues");
         }
         let addresses = sockets.addresses();
+        if let Some(address) = sockets.metrics() {
+            tracing::info!("metrics on {address}/metrics");
+        }
         let mut files: Vec<_> = sockets.files().map(Path::to_owned).collect();
         let first = sockets.first().or(settings.bind.first());
         // A predecessor still has it; see `take_over_control`.

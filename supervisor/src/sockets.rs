@@ -17,8 +17,9 @@ struct Group {
     address: BindAddress,
     /// The address as the settings have it.
     asked: BindAddress,
-    /// One per slot; a Unix socket is shared by all slots, so there is one.
+    /// One per slot, or one that all slots share: of a Unix socket, and of the metrics.
     sockets: Vec<Socket>,
+    is_shared: bool,
     /// Slots in the order in which they began to listen: the kernel's index of each in its group.
     listening: Vec<usize>,
     /// The socket file, until it is removed: after that, the path may be somebody else's.
@@ -27,7 +28,9 @@ struct Group {
 
 /// All sockets of the fleet.
 pub(crate) struct Sockets {
+    /// Those of the public addresses, then that of the metrics.
     groups: Vec<Group>,
+    public: usize,
     backlog: i32,
     /// Whether socket files are this process's to remove.
     owns_files: bool,
@@ -52,21 +55,24 @@ pub(crate) struct BindError {
 }
 
 impl Sockets {
-    /// Binds `slots` sockets for each address; none of them listens yet. Of an address that a predecessor has passed
+    /// Binds `slots` sockets for each address, and one for the metrics; none of them listens yet. Of an address that a predecessor has passed
     /// on (`legacy`), its sockets are taken, and more are bound only for more slots.
     pub(crate) fn bind(
         addresses: &[BindAddress],
+        metrics: Option<&BindAddress>,
         slots: usize,
         backlog: u32,
         legacy: Option<Vec<Legacy<OwnedFd>>>,
     ) -> Result<Self, BindError> {
         let mut bound = Self {
             groups: Vec::new(),
+            public: addresses.len(),
             backlog: i32::try_from(backlog).unwrap_or(i32::MAX),
             owns_files: legacy.is_none(),
         };
         let mut legacy = legacy.unwrap_or_default();
-        for address in addresses {
+        let public = addresses.iter().map(|address| (address, slots));
+        for (address, slots) in public.chain(metrics.map(|address| (address, 0))) {
             let passed_on = legacy.iter().position(|l| l.asked == display(address));
             let group = match passed_on.map(|place| legacy.remove(place)) {
                 Some(legacy) => Group::adopt(address, legacy, slots),
@@ -78,9 +84,14 @@ impl Sockets {
         Ok(bound)
     }
 
-    /// The real addresses, as URLs.
+    /// Where the metrics have an address of their own: which, as a URL.
+    pub(crate) fn metrics(&self) -> Option<String> {
+        self.groups.get(self.public).map(|group| display(&group.address))
+    }
+
+    /// The real public addresses, as URLs.
     pub(crate) fn addresses(&self) -> Vec<String> {
-        self.groups.iter().map(|group| display(&group.address)).collect()
+        self.groups.iter().take(self.public).map(|group| display(&group.address)).collect()
     }
 
     /// The first address, its port resolved.
@@ -90,7 +101,7 @@ impl Sockets {
 
     /// Connections that wait in a slot's own queues, all addresses together; shared sockets are nobody's own.
     pub(crate) fn queue(&self, slot: usize) -> u32 {
-        let own = self.groups.iter().filter(|group| matches!(group.address, BindAddress::Tcp(_)));
+        let own = self.groups.iter().filter(|group| !group.is_shared);
         own.filter_map(|group| accept_queue(group.sockets.get(slot)?).ok()).sum()
     }
 
@@ -98,7 +109,7 @@ impl Sockets {
     pub(crate) fn listen(&mut self, slot: usize) -> io::Result<()> {
         for group in &mut self.groups {
             // One that listens already only gets a new backlog. A shared one listens from the first slot's turn on.
-            group.sockets[slot.min(group.sockets.len() - 1)].listen(self.backlog)?;
+            group.socket(slot).listen(self.backlog)?;
             if !group.listening.contains(&slot) {
                 group.listening.push(slot);
             }
@@ -108,7 +119,7 @@ impl Sockets {
 
     /// Leads new TCP connections to these slots alone, all of which listen.
     pub(crate) fn steer(&self, slots: &[usize]) -> io::Result<()> {
-        for group in self.groups.iter().filter(|g| matches!(g.address, BindAddress::Tcp(_))) {
+        for group in self.groups.iter().filter(|group| !group.is_shared) {
             let place = |slot: &usize| group.listening.iter().position(|s| s == slot);
             let live: Vec<_> = slots.iter().filter_map(place).collect();
             steer(&group.sockets[group.listening.first().copied().unwrap_or(0)], &live)?;
@@ -129,7 +140,7 @@ impl Sockets {
 
     /// Copies of a slot's sockets, one per address, for a worker to keep.
     pub(crate) fn of_slot(&self, slot: usize) -> io::Result<Vec<OwnedFd>> {
-        let copy = |group: &Group| Ok(group.sockets[slot.min(group.sockets.len() - 1)].try_clone()?.into());
+        let copy = |group: &Group| Ok(group.socket(slot).try_clone()?.into());
         self.groups.iter().map(copy).collect()
     }
 
@@ -167,6 +178,7 @@ impl Sockets {
 }
 
 impl Group {
+    /// `slots` sockets of a TCP address; with 0, one that all slots share.
     fn bind(address: &BindAddress, slots: usize) -> io::Result<Self> {
         let first = match address {
             BindAddress::Tcp(tcp) => bind_first(*tcp)?,
@@ -180,6 +192,7 @@ impl Group {
             }
         }
         Ok(Self {
+            is_shared: slots == 0 || matches!(real, BindAddress::Unix(_)),
             file: file_of(&real),
             asked: address.clone(),
             address: real,
@@ -200,7 +213,13 @@ impl Group {
             }
         }
         let listening = legacy.listening;
-        Ok(Self { file: file_of(&real), asked: asked.clone(), address: real, sockets, listening })
+        let is_shared = slots == 0 || matches!(real, BindAddress::Unix(_));
+        Ok(Self { is_shared, file: file_of(&real), asked: asked.clone(), address: real, sockets, listening })
+    }
+
+    /// The socket that a slot serves.
+    fn socket(&self, slot: usize) -> &Socket {
+        &self.sockets[if self.is_shared { 0 } else { slot }]
     }
 
     fn remove_file(&mut self) {
