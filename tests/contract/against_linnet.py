@@ -24,7 +24,8 @@ def main() -> int:
     options = parser.parse_args()
     command = [word for word in options.command if word != "--"]
 
-    start = [options.linnet, "--bind", "127.0.0.1:0", "--set", "drain_delay=0", "--set", "keepalive_min=0"]
+    start = [options.linnet, "--bind", "127.0.0.1:0", "--set", "control_socket="]
+    start += ["--set", "drain_delay=0", "--set", "keepalive_min=0"]
     server = subprocess.Popen(start, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     log, address, ready = [], [], threading.Event()
 

@@ -165,7 +165,7 @@ struct Tally<S> {
 }
 
 impl<'i> FastVectorizer<'i> {
-    /// Opens the sections of vectorizer `at`, which [`write`] has made; checks all that scoring relies on.
+    /// Opens the sections of vectorizer `at`, which [`write()`] has made; checks all that scoring relies on.
     pub fn from_image(
         image: Image<'i>,
         at: usize,
