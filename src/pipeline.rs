@@ -30,7 +30,7 @@ pub struct Pipeline<'i> {
 
 /// A request for predictions on its way: which texts, and the answer so far.
 pub struct PredictJob {
-    request: PredictRequest,
+    request: Box<PredictRequest>,
     next: usize,
     answer: Vec<u8>,
 }
@@ -88,7 +88,7 @@ impl<'i> Pipeline<'i> {
     }
 
     /// A job over a request that [`Self::parse`] has accepted, answered in `envelope`.
-    pub fn begin(&self, request: PredictRequest, envelope: &Envelope<'_>) -> PredictJob {
+    pub fn begin(&self, request: Box<PredictRequest>, envelope: &Envelope<'_>) -> PredictJob {
         let mut answer = Vec::with_capacity(self.answer_bytes(&request, envelope));
         envelope.begin(&mut answer);
         answer.extend_from_slice(b"{\"predictions\":[");
@@ -173,7 +173,7 @@ fn rank(probabilities: &[f64], best: &mut Vec<usize>) {
 
 impl PredictJob {
     /// The answer, and the request whose buffers can be used again.
-    pub fn finish(self) -> (Vec<u8>, PredictRequest) {
+    pub fn finish(self) -> (Vec<u8>, Box<PredictRequest>) {
         (self.answer, self.request)
     }
 }

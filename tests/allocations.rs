@@ -46,7 +46,7 @@ static ALLOCATOR: Counting = Counting;
 /// Predicts one body and returns how many allocations that took.
 fn allocations_of(
     pipeline: &mut Pipeline<'_>,
-    kept: &mut Option<PredictRequest>,
+    kept: &mut Option<Box<PredictRequest>>,
     body: &[u8],
     query: Option<&str>,
 ) -> u64 {

@@ -3,25 +3,26 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::api::{health, lesson};
 use super::body::{self, BodyError};
 use super::in_flight::{InFlight, Ticket};
+use super::moments::Calendar;
 use super::route::{self, Decision, Route};
-use super::target;
+use super::target::{self, Said};
 use crate::config::{Settings, TrustedPeers};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::pipeline::{Pipeline, PredictJob, Progress};
-use crate::request::PredictRequest;
+use crate::request::{PredictRequest, Refusal};
 use crate::response::envelope::Envelope;
 use crate::response::metrics;
 use crate::scoreboard::{self, CLASS_PLACES, ErrorKind, SlotHandle};
@@ -39,8 +40,10 @@ pub type Answer = Response<Full<Bytes>>;
 pub struct App {
     pipeline: RefCell<Pipeline<'static>>,
     /// Requests that wait to be used again, and a string for the URL of the one that is being answered.
-    kept: RefCell<Vec<PredictRequest>>,
+    #[expect(clippy::vec_box, reason = "they are handed on, and a box is cheaper to move")]
+    kept: RefCell<Vec<Box<PredictRequest>>>,
     url: RefCell<String>,
+    calendar: Calendar,
     /// One long batch at a time: the others would only get in each other's way.
     long_batch: Semaphore,
     /// The model's classes, each with its place on the scoreboard.
@@ -98,6 +101,7 @@ impl App {
             pipeline: RefCell::new(Pipeline::new(model)),
             kept: RefCell::default(),
             url: RefCell::default(),
+            calendar: Calendar::new(),
             long_batch: Semaphore::new(1),
             limits: settings.limits,
             trusted_proxies: settings.forwarded_allow_ips.clone(),
@@ -106,8 +110,9 @@ impl App {
         }
     }
 
-    /// Answers one request. Never fails: what goes wrong has a status.
-    pub async fn respond(&self, connection: Connection, request: Request<Incoming>) -> Answer {
+    /// Answers one request. Never fails: what goes wrong has a status. The request stays where it is, since moving it
+    /// from function to function costs more than reading it; its map of headers becomes the answer's.
+    pub async fn respond(&self, connection: Connection, request: &mut Request<Incoming>) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
         let decision = connection.door.admit(route::decide(request.method(), &path), &path);
@@ -116,14 +121,14 @@ impl App {
         let answer = match decision {
             Decision::Route(Route::Predict) => {
                 drop(path);
-                self.predict(connection, request, &ticket).await
+                return self.predict(connection, request, &ticket, began).await;
             }
-            Decision::Route(route) => self.get(route, connection, &request, &path),
+            Decision::Route(route) => self.get(route, connection, request, &path, began),
             Decision::MethodNotAllowed(allowed) => {
                 let answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
                 with_header(answer, ALLOW, HeaderValue::from_static(allowed))
             }
-            Decision::Redirect(other) => self.redirect(connection, &request, other),
+            Decision::Redirect(other) => self.redirect(connection, request, other, began),
             Decision::NotFound => refuse(StatusCode::NOT_FOUND, "Not Found"),
         };
         self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
@@ -136,6 +141,7 @@ impl App {
         connection: Connection,
         request: &Request<Incoming>,
         path: &str,
+        began: Instant,
     ) -> Answer {
         let fleet = self.slot.fleet();
         match route {
@@ -144,7 +150,8 @@ impl App {
             Route::Metrics => return self.metrics(),
             _ => {}
         }
-        self.with_envelope(connection, request, path, |envelope| {
+        let said = Said::new(request.headers());
+        self.with_envelope((connection, began), request, &said, path, |envelope| {
             let pipeline = self.pipeline.borrow();
             let model = pipeline.model();
             let body = match route {
@@ -183,56 +190,83 @@ impl App {
         counters.cache_lookups.store(lookups, Ordering::Relaxed);
     }
 
-    /// `POST /predict`.
+    /// `POST /predict`, counted.
     async fn predict(
         &self,
         connection: Connection,
-        request: Request<Incoming>,
+        request: &mut Request<Incoming>,
         ticket: &Ticket<'_>,
+        began: Instant,
     ) -> Answer {
-        let (head, incoming) = request.into_parts();
-        let body = match body::collect(incoming, self.limits.body_bytes).await {
+        let counted = scoreboard::Route::Predict;
+        let body = match body::collect(request.body_mut(), self.limits.body_bytes).await {
             Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                self.slot.count_error(ErrorKind::BodyTooLarge);
-                let limit = self.limits.body_bytes;
-                let detail = format!("The request body is larger than {limit} bytes");
-                return closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail));
-            }
-            Err(BodyError::Broken) => {
-                self.slot.count_error(ErrorKind::BrokenBody);
-                return closing(refuse(
-                    StatusCode::BAD_REQUEST,
-                    "The request body is broken off or badly framed",
-                ));
+            Err(error) => {
+                let answer = self.refuse_body(error);
+                self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+                return answer;
             }
         };
         ticket.has_bytes(body.len());
-        let began = Instant::now();
-        let mut predict = self.kept.borrow_mut().pop().unwrap_or_default();
-        let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        let parsed = {
-            let pipeline = self.pipeline.borrow();
-            pipeline.parse(&mut predict, &body, content_type, head.uri.query(), &self.limits)
+        let received = Instant::now();
+        let answer = match self.accept(connection, request, body, received) {
+            Ok(mut job) => {
+                self.run(&mut job).await;
+                let (body, predict) = job.finish();
+                let texts = predict.len() as u64;
+                self.keep(predict);
+                let ended = Instant::now();
+                self.count_pipeline(texts, ended.saturating_duration_since(received));
+                self.slot.count_request(counted, 200, ended.saturating_duration_since(began));
+                return json_in(std::mem::take(request.headers_mut()), StatusCode::OK, body);
+            }
+            Err(refusal) => {
+                json(StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST), refusal.body)
+            }
         };
+        self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+        answer
+    }
+
+    /// What a body that cannot be collected is answered.
+    fn refuse_body(&self, error: BodyError) -> Answer {
+        match error {
+            BodyError::TooLarge => {
+                self.slot.count_error(ErrorKind::BodyTooLarge);
+                let limit = self.limits.body_bytes;
+                let detail = format!("The request body is larger than {limit} bytes");
+                closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail))
+            }
+            BodyError::Broken => {
+                self.slot.count_error(ErrorKind::BrokenBody);
+                let detail = "The request body is broken off or badly framed";
+                closing(refuse(StatusCode::BAD_REQUEST, detail))
+            }
+        }
+    }
+
+    /// Parses `body`; a good one becomes a job.
+    fn accept(
+        &self,
+        connection: Connection,
+        request: &Request<Incoming>,
+        body: Bytes,
+        received: Instant,
+    ) -> Result<PredictJob, Refusal> {
+        let said = Said::new(request.headers());
+        let mut predict = self.kept.borrow_mut().pop().unwrap_or_default();
+        let pipeline = self.pipeline.borrow();
+        let query = request.uri().query();
+        let parsed = pipeline.parse(&mut predict, &body, said.content_type, query, &self.limits);
         drop(body);
         if let Err(refusal) = parsed {
             self.slot.count_error(ErrorKind::InvalidRequest);
             self.keep(predict);
-            let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-            return json(status, refusal.body);
+            return Err(refusal);
         }
-        let texts = predict.len() as u64;
-        let request = Request::from_parts(head, ());
         let path = target::decoded_path(request.uri());
-        let mut job = self.with_envelope(connection, &request, &path, |envelope| {
-            self.pipeline.borrow().begin(predict, envelope)
-        });
-        self.run(&mut job).await;
-        let (body, predict) = job.finish();
-        self.keep(predict);
-        self.count_pipeline(texts, began.elapsed());
-        json(StatusCode::OK, body)
+        let begin = |envelope: &Envelope<'_>| pipeline.begin(predict, envelope);
+        Ok(self.with_envelope((connection, received), request, &said, &path, begin))
     }
 
     /// Drives a job to its end. A job longer than one slice waits for its turn among the long ones, and lets others
@@ -251,9 +285,17 @@ impl App {
         self.pipeline.borrow_mut().advance(job, SLICE_BYTES)
     }
 
-    fn redirect<B>(&self, connection: Connection, request: &Request<B>, path: &str) -> Answer {
-        let location =
-            self.with_envelope(connection, request, path, |envelope| target::location(envelope.url));
+    fn redirect(
+        &self,
+        connection: Connection,
+        request: &Request<Incoming>,
+        path: &str,
+        began: Instant,
+    ) -> Answer {
+        let said = Said::new(request.headers());
+        let location = self.with_envelope((connection, began), request, &said, path, |envelope| {
+            target::location(envelope.url)
+        });
         let mut answer = Response::new(Full::default());
         *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         match HeaderValue::try_from(location) {
@@ -262,22 +304,22 @@ impl App {
         }
     }
 
-    /// Calls `with` with the envelope of this request.
-    fn with_envelope<B, T>(
+    /// Calls `with` with the envelope of this request, answered on `connection` at `now`.
+    fn with_envelope<T>(
         &self,
-        connection: Connection,
-        request: &Request<B>,
+        (connection, now): (Connection, Instant),
+        request: &Request<Incoming>,
+        said: &Said<'_>,
         path: &str,
         with: impl FnOnce(&Envelope<'_>) -> T,
     ) -> T {
         let mut url = self.url.borrow_mut();
-        let trusted = self.trusted_proxies.contains(connection.peer.map(|peer| peer.ip()));
-        let scheme = target::scheme(request.headers(), trusted);
-        target::write_url(&mut url, &scheme, request.uri(), request.headers(), path, connection.local);
-        with(&Envelope { method: request.method().as_str(), time: unix_micros(), url: &url })
+        let scheme = said.scheme(|| self.trusted_proxies.contains(connection.peer.map(|peer| peer.ip())));
+        target::write_url(&mut url, &scheme, request.uri(), said.host, path, connection.local);
+        with(&Envelope { method: request.method().as_str(), time: self.calendar.micros(now), url: &url })
     }
 
-    fn keep(&self, request: PredictRequest) {
+    fn keep(&self, request: Box<PredictRequest>) {
         let mut kept = self.kept.borrow_mut();
         if kept.len() < KEPT_REQUESTS {
             kept.push(request);
@@ -298,15 +340,20 @@ fn counted_as(decision: &Decision<'_>) -> scoreboard::Route {
     }
 }
 
-/// Microseconds since 1970-01-01 UTC; 0 for a clock before that.
-fn unix_micros() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
-}
-
 fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     with_header(answer, CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+/// As [`json()`], in a map that has been a request's, so that none is made anew.
+fn json_in(mut headers: HeaderMap, status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    headers.clear();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
 }
 
 fn fixed((status, body): (StatusCode, &'static [u8])) -> Answer {

@@ -18,13 +18,13 @@ pub enum BodyError {
 const DISCARD_FACTOR: usize = 4;
 
 /// The whole body, of at most `limit` bytes.
-pub async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+pub async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
         discard(body, limit).await;
         return Err(BodyError::TooLarge);
     }
-    let Some(first) = next_data(&mut body).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next_data(body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
         return if first.len() > limit { Err(BodyError::TooLarge) } else { Ok(first) };
     }
@@ -36,7 +36,7 @@ pub async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyErro
             return Err(BodyError::TooLarge);
         }
         whole.extend_from_slice(&piece);
-        match next_data(&mut body).await? {
+        match next_data(body).await? {
             Some(next) => piece = next,
             None => return Ok(whole.freeze()),
         }
@@ -54,9 +54,9 @@ async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     Ok(None)
 }
 
-async fn discard(mut body: Incoming, limit: usize) {
+async fn discard(body: &mut Incoming, limit: usize) {
     let mut left = limit.saturating_mul(DISCARD_FACTOR);
-    while let Ok(Some(piece)) = next_data(&mut body).await {
+    while let Ok(Some(piece)) = next_data(body).await {
         match left.checked_sub(piece.len()) {
             Some(rest) => left = rest,
             None => return,

@@ -274,8 +274,8 @@ impl Exchange {
         Self { shared, activity }
     }
 
-    async fn respond(self, about: Connection, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = self.shared.app.respond(about, request).await;
+    async fn respond(self, about: Connection, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut response = self.shared.app.respond(about, &mut request).await;
         if self.shared.retiring.get() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -6,5 +6,6 @@ pub mod body;
 pub mod connection;
 mod in_flight;
 pub mod io;
+mod moments;
 pub mod route;
 pub mod target;

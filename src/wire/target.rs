@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use hyper::Uri;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The path, percent-decoded; what is not UTF-8 then becomes U+FFFD, as Python's `unquote` has it.
@@ -14,13 +14,43 @@ pub fn decoded_path(uri: &Uri) -> Cow<'_, str> {
     if path.contains('%') { percent_decode_str(path).decode_utf8_lossy() } else { Cow::Borrowed(path) }
 }
 
-/// What a proxy says that its client used; the last one where several are given.
+/// What a proxy says that its client used.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The scheme that the client used: what a trusted proxy says, word for word as uvicorn takes it, else `http`.
-pub fn scheme(headers: &HeaderMap, trusted: bool) -> Cow<'static, str> {
-    let said = headers.get_all(X_FORWARDED_PROTO).iter().next_back().filter(|_| trusted);
-    said.map_or(Cow::Borrowed("http"), |said| Cow::Owned(latin1(said.as_bytes().trim_ascii()).collect()))
+/// What the headers say that an answer depends on, found in one pass: a request has few headers, and each look-up
+/// would hash its name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'h> {
+    /// The first `Host`.
+    pub host: Option<&'h [u8]>,
+    /// The first `Content-Type`.
+    pub content_type: Option<&'h [u8]>,
+    /// The last `X-Forwarded-Proto`.
+    forwarded_proto: Option<&'h [u8]>,
+}
+
+impl<'h> Said<'h> {
+    /// Reads `headers`.
+    pub fn new(headers: &'h HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            let value = value.as_bytes();
+            if name == HOST {
+                said.host.get_or_insert(value);
+            } else if name == CONTENT_TYPE {
+                said.content_type.get_or_insert(value);
+            } else if name == X_FORWARDED_PROTO {
+                said.forwarded_proto = Some(value);
+            }
+        }
+        said
+    }
+
+    /// The scheme that the client used: what a trusted proxy says, word for word as uvicorn takes it, else `http`.
+    pub fn scheme(&self, trusted: impl FnOnce() -> bool) -> Cow<'static, str> {
+        let said = self.forwarded_proto.filter(|_| trusted());
+        said.map_or(Cow::Borrowed("http"), |said| Cow::Owned(latin1(said.trim_ascii()).collect()))
+    }
 }
 
 /// The characters of a header, as ASGI servers decode it.
@@ -34,7 +64,7 @@ pub fn write_url(
     url: &mut String,
     scheme: &str,
     uri: &Uri,
-    headers: &HeaderMap,
+    host: Option<&[u8]>,
     path: &str,
     local: Option<SocketAddr>,
 ) {
@@ -42,10 +72,11 @@ pub fn write_url(
     url.push_str(scheme);
     url.push_str("://");
     let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
-    match authority.or_else(|| headers.get(HOST).map(HeaderValue::as_bytes)) {
-        Some(host) => {
-            url.extend(latin1(host));
-        }
+    match authority.or(host) {
+        Some(host) => match std::str::from_utf8(host) {
+            Ok(host) if host.is_ascii() => url.push_str(host),
+            _ => url.extend(latin1(host)),
+        },
         None => match local {
             Some(address) if address.port() == 80 => {
                 let _ = write!(url, "{}", address.ip()); // writing to a String cannot fail
@@ -115,7 +146,8 @@ mod tests {
                 headers.insert(HOST, host.parse().unwrap());
             }
             let (mut url, path) = (String::new(), decoded_path(&uri));
-            write_url(&mut url, &scheme(&headers, true), &uri, &headers, &path, local);
+            let said = Said::new(&headers);
+            write_url(&mut url, &said.scheme(|| true), &uri, said.host, &path, local);
             assert_eq!(url, expected);
         }
         assert_eq!(location("http://h/args/a b/é?x=%20|"), "http://h/args/a%20b/%C3%A9?x=%20%7C");
