@@ -102,7 +102,7 @@ impl<'i> Pipeline<'i> {
         const PREDICTION: usize = r#"{"input_text":"","predicted_tag":,"probabilities":[]},"#.len();
         const PROBABILITY: usize = r#"{"tag":,"probability":0.12345678901234567},"#.len() + "e-123".len();
         let best = request.top_k().unwrap_or(0) * (PROBABILITY + self.widest_label);
-        let texts: usize = (0..request.len()).map(|at| request.text(at).len()).sum();
+        let texts: usize = (0..request.len()).map(|at| request.text_bytes(at)).sum();
         let framing = request.len() * (PREDICTION + self.widest_answer + best);
         ENVELOPE + envelope.url.len() + texts + texts / 8 + framing
     }
@@ -112,7 +112,7 @@ impl<'i> Pipeline<'i> {
     pub fn advance(&mut self, job: &mut PredictJob, budget: usize) -> Progress {
         let mut spent = 0;
         while job.next < job.request.len() && (spent == 0 || spent < budget) {
-            spent += job.request.text(job.next).len() + TEXT_OVERHEAD;
+            spent += job.request.text_bytes(job.next) + TEXT_OVERHEAD;
             self.predict_next(job);
         }
         if job.next < job.request.len() {

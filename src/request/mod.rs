@@ -113,6 +113,11 @@ impl PredictRequest {
         self.texts.get(i, self.reader.input())
     }
 
+    /// Length of the text numbered `i`, in bytes, without a look at the text. Panics if there are not so many.
+    pub fn text_bytes(&self, i: usize) -> usize {
+        self.texts.bytes(i)
+    }
+
     /// All texts, in the order of the request.
     pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|i| self.text(i))

@@ -19,6 +19,11 @@ impl Texts {
         self.spans.len()
     }
 
+    /// Length of the text numbered `i`, in bytes. Far cheaper than the text, whose bytes are checked to be UTF-8.
+    pub(super) fn bytes(&self, i: usize) -> usize {
+        self.spans[i].len()
+    }
+
     /// The text numbered `i`; `input` is the buffer that the spans were taken from.
     pub(super) fn get<'a>(&'a self, i: usize, input: &'a [u8]) -> &'a str {
         let span = self.spans[i].clone();

@@ -199,7 +199,8 @@ impl App {
         began: Instant,
     ) -> Answer {
         let counted = scoreboard::Route::Predict;
-        let body = match body::collect(request.body_mut(), self.limits.body_bytes).await {
+        let (body, waited) = body::collect_timed(request.body_mut(), self.limits.body_bytes).await;
+        let body = match body {
             Ok(body) => body,
             Err(error) => {
                 let answer = self.refuse_body(error);
@@ -208,7 +209,7 @@ impl App {
             }
         };
         ticket.has_bytes(body.len());
-        let received = Instant::now();
+        let received = if waited { Instant::now() } else { began };
         let answer = match self.accept(connection, request, body, received) {
             Ok(mut job) => {
                 self.run(&mut job).await;

@@ -1,5 +1,8 @@
 //! Request bodies: collected up to a limit, without a copy where hyper read them in one piece.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -41,6 +44,19 @@ pub async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyErr
             None => return Ok(whole.freeze()),
         }
     }
+}
+
+/// [`collect`], and whether it had to wait for the client.
+pub async fn collect_timed(body: &mut Incoming, limit: usize) -> (Result<Bytes, BodyError>, bool) {
+    let mut collecting = pin!(collect(body, limit));
+    let mut waited = false;
+    let collected = poll_fn(|cx| {
+        let polled = collecting.as_mut().poll(cx);
+        waited |= polled.is_pending();
+        polled
+    })
+    .await;
+    (collected, waited)
 }
 
 /// The next piece of data; trailers are passed over.
