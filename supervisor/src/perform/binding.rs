@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Performer;
+use crate::ctl::place;
 use crate::ctl::server::ControlServer;
 use crate::fleet::Event;
 use crate::os::proc::longest_backlog;
@@ -24,9 +25,19 @@ impl Performer {
         self.bind_sockets()?;
         let settings = self.settings.running();
         let first = self.sockets.as_ref().and_then(Sockets::first).or(settings.bind.first());
-        // A predecessor still has it; see `take_over_control`.
-        if let Some(first) = first.filter(|_| self.predecessor.is_none()) {
-            self.control = ControlServer::bind(&settings.control_socket, first)?;
+        if let Some(first) = first {
+            let legacy = self.predecessor.as_mut().and_then(Predecessor::take_control);
+            let (kept, given_up) = match legacy {
+                Some(l) if place::candidates(&settings.control_socket, first).contains(&l.path) => {
+                    (Some(l), None)
+                }
+                other => (None, other),
+            };
+            self.control = match kept {
+                Some(legacy) => Some(ControlServer::inherit(legacy)),
+                None => ControlServer::bind(&settings.control_socket, first)?,
+            };
+            self.stale_control = given_up.map(|legacy| legacy.path);
         }
         if !settings.pidfile.is_empty() {
             let file = Pidfile::write(Path::new(&settings.pidfile)).map_err(|e| format!("pidfile: {e}"))?;
@@ -75,8 +86,8 @@ impl Performer {
         let Some(identity) = &self.identity else { return Ok(()) };
         let log = Path::new(&self.settings.running().errorlog);
         let sockets = self.sockets.iter().flat_map(Sockets::files);
-        let control = self.control.iter().map(ControlServer::path);
-        let pidfile = self.pidfile.iter().map(Pidfile::where_it_is);
+        let control = self.control.iter().flat_map(ControlServer::files);
+        let pidfile = self.pidfile.iter().filter_map(Pidfile::where_it_is);
         let files = sockets.chain(control).chain(pidfile).chain((!log.as_os_str().is_empty()).then_some(log));
         for file in files {
             identity.own(file).map_err(|e| format!("cannot give {} away: {e}", file.display()))?;

@@ -10,10 +10,10 @@ mod workers;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use linnet::config::ControlSocket;
 use linnet::process::clock;
 use linnet::process::shared_memory::map_scoreboard;
 use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
@@ -36,12 +36,6 @@ use crate::sockets::Sockets;
 use crate::status;
 use crate::upgrade::{Invocation, Predecessor, Successor};
 
-/// How often a successor tries to bind the control socket that its predecessor has not given up yet…
-const CONTROL_INTERVAL: Duration = Duration::from_millis(200);
-
-/// … and for how long: the predecessor gives it up when it hears of its successor.
-const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The things that actions act on.
 pub(crate) struct Performer {
     settings: SettingsBook,
@@ -57,8 +51,8 @@ pub(crate) struct Performer {
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
     control: Option<ControlServer>,
-    /// When to try next to take the control socket over from a predecessor, and when to give that up.
-    control_from: Option<(Duration, Duration)>,
+    /// The file of a predecessor's control socket that the settings have no place for any more.
+    stale_control: Option<PathBuf>,
     sampler: Sampler,
     began: Duration,
     /// Set by the last action of all.
@@ -92,7 +86,7 @@ impl Performer {
             running: Vec::new(),
             events: VecDeque::new(),
             control: None,
-            control_from: None,
+            stale_control: None,
             sampler: Sampler::new(),
             began: clock::monotonic(),
             exit: None,
@@ -155,7 +149,7 @@ impl Performer {
     /// When [`Self::collect`] is wanted next, if nothing tells.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let clients = self.control.iter().filter_map(ControlServer::next_deadline);
-        clients.chain([self.sampler.next_deadline()]).chain(self.control_from.map(|(from, _)| from)).min()
+        clients.chain([self.sampler.next_deadline()]).min()
     }
 
     /// All descriptors that tell about children and clients: those to read, and those to write.
@@ -181,7 +175,6 @@ impl Performer {
         }
         let now = clock::monotonic();
         self.sample(now);
-        self.take_over_control(now);
         let heard = self.control.iter_mut().flat_map(|control| control.turn(now));
         self.events.extend(heard.map(|heard| match heard {
             Heard::Asked(id, ask) => Event::Asked(id, ask),
@@ -215,21 +208,6 @@ impl Performer {
         }
         log::write(notice);
         self.notifier.tell(notice);
-    }
-
-    /// Binds the control socket of a predecessor, once that has given it up.
-    fn take_over_control(&mut self, now: Duration) {
-        let Some((_, until)) = self.control_from.filter(|(from, _)| now >= *from) else { return };
-        let settings = self.settings.running();
-        let sockets = self.sockets.as_ref();
-        let Some(first) = sockets.and_then(Sockets::first).or(settings.bind.first()) else { return };
-        self.control = ControlServer::take_over(&settings.control_socket, first);
-        self.control_from = None;
-        if self.control.is_none() && now < until {
-            self.control_from = Some((now + CONTROL_INTERVAL, until));
-        } else if self.control.is_none() && settings.control_socket != ControlSocket::Off {
-            tracing::warn!("no control socket, so no `linnet ctl`");
-        }
     }
 
     fn answer(&mut self, id: AskId, response: &Response) {

@@ -1,8 +1,7 @@
 //! One supervisor after another: the part of it that acts.
 
-use linnet::process::clock;
-
-use super::{CONTROL_PATIENCE, Performer};
+use super::Performer;
+use crate::ctl::server::ControlServer;
 use crate::fleet::Event;
 use crate::pidfile::Pidfile;
 use crate::sockets::Sockets;
@@ -11,7 +10,11 @@ use crate::upgrade::{Predecessor, Successor};
 impl Performer {
     pub(super) fn upgrade(&mut self) {
         let Some(sockets) = &self.sockets else { return };
-        match Successor::start(&self.invocation, sockets.legacy()) {
+        match Successor::start(
+            &self.invocation,
+            sockets.legacy(),
+            self.control.as_ref().map(ControlServer::legacy),
+        ) {
             Ok(successor) => self.successor = Some(successor),
             Err(error) => {
                 let program = self.invocation.program.display();
@@ -36,9 +39,7 @@ impl Performer {
     /// The successor serves: what has a name in the file system is its own from now on.
     pub(super) fn let_go(&mut self) {
         self.sockets.iter_mut().for_each(Sockets::leave_files);
-        if let Some(control) = self.control.take() {
-            control.remove_file();
-        }
+        self.control.iter_mut().for_each(ControlServer::leave);
     }
 
     /// Takes the place of a predecessor that is gone.
@@ -53,8 +54,11 @@ impl Performer {
 
     pub(super) fn take_over(&mut self, slots: usize) {
         self.sockets.iter_mut().for_each(Sockets::own_files);
-        let now = clock::monotonic();
-        self.control_from = Some((now, now + CONTROL_PATIENCE));
+        self.control.iter_mut().for_each(ControlServer::own);
+        if let Some(path) = self.stale_control.take() {
+            // Gone already is just as well.
+            let _ = std::fs::remove_file(path);
+        }
         if let Some(predecessor) = &mut self.predecessor {
             predecessor.tell_serving(slots);
         }
