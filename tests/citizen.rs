@@ -22,6 +22,18 @@ fn line_of_status(pid: i32, field: &str) -> String {
     line.trim().replace('\t', " ")
 }
 
+/// Puts the shipped model at `to`, readable for everybody.
+fn copy_model(to: &Path) {
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        open(&to.join(entry.file_name()), 0o644);
+    }
+    open(to, 0o755);
+}
+
 fn pid_in(file: &Path) -> Option<i32> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -65,13 +77,7 @@ fn root_gives_itself_up_before_the_first_worker_and_reads_the_model_as_the_user(
     let model = start.path("model");
     let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     open(model.parent().unwrap(), 0o755);
-    fs::create_dir(&model).unwrap();
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1")).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
-        open(&model.join(entry.file_name()), 0o644);
-    }
-    open(&model, 0o755);
+    copy_model(&model);
     let start = start.set("USER", "65534").set("GROUP", "65533").set("MODEL", &model.display().to_string());
     let mut linnet = start.ready();
     let workers = linnet.workers();
@@ -95,6 +101,34 @@ fn root_gives_itself_up_before_the_first_worker_and_reads_the_model_as_the_user(
     kill_9(linnet.pid());
     linnet.wait();
     wait_until("all workers are gone", || workers.iter().all(|pid| !is_alive(*pid)));
+}
+
+/// What root makes where only root may: the user that it becomes takes it along in an upgrade, and leaves nothing that
+/// misleads.
+#[test]
+fn an_upgrade_after_the_change_of_user_needs_no_directory_of_that_users() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("left out: only root can become somebody else");
+        return;
+    }
+    let start = Start::with_workers(1);
+    let (model, file) = (start.path("model"), start.path("linnet.pid"));
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    open(model.parent().unwrap(), 0o755);
+    copy_model(&model);
+    let start = start.set("USER", "65534").set("PIDFILE", &file.display().to_string());
+    let mut linnet = start.set("MODEL", &model.display().to_string()).ready();
+    let old = linnet.pid();
+    linnet.signal(Signal::SIGUSR2);
+    linnet.wait_for("took over");
+    wait_until("the old supervisor is gone", || !is_alive(old));
+    wait_until("the pidfile names the new one", || pid_in(&file).is_some_and(|pid| pid != old));
+    let status = linnet.ctl("status --json");
+    assert!(status.status.success(), "{status:?}");
+    let drained = linnet.ctl("drain");
+    assert!(drained.status.success(), "{drained:?}");
+    linnet.wait();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "it names nobody");
 }
 
 #[test]

@@ -4,10 +4,14 @@
 mod support;
 
 use std::fs;
-use std::io::{BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use nix::sys::signal::Signal;
 
@@ -23,6 +27,37 @@ fn install(path: &Path, bytes: &[u8]) {
     fs::write(&beside, bytes).unwrap();
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(&beside, path).unwrap();
+}
+
+/// Somebody who asks for the state again and again, and expects an answer each time.
+struct Asker {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Asker {
+    fn start(socket: PathBuf) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut answers = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let mut stream = UnixStream::connect(&socket).unwrap();
+                stream.write_all(b"{\"command\":\"status\"}\n").unwrap();
+                let mut line = String::new();
+                BufReader::new(stream).read_line(&mut line).unwrap();
+                assert!(line.contains("\"ok\":true"), "{line:?} after {answers} answers");
+                answers += 1;
+            }
+            answers
+        });
+        Self { stop, thread }
+    }
+
+    fn finish(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
 }
 
 fn child_of(pid: i32) -> Option<i32> {
@@ -42,6 +77,7 @@ fn an_upgrade_and_the_way_back_lose_nothing_under_load() {
         install(&program, &binary);
         let mut linnet = start.program(&program).ready();
         let load = Load::start(linnet.address(), CLIENTS, mode, PATH);
+        let asker = Asker::start(linnet.path("ctl.sock"));
         load.wait_for_answers(300);
         let mut supervisor = linnet.pid();
         for round in 1..=2 {
@@ -63,6 +99,7 @@ fn an_upgrade_and_the_way_back_lose_nothing_under_load() {
             let status = linnet.ctl("status --json");
             assert!(status.status.success(), "{status:?}");
         }
+        assert!(asker.finish() > 10, "the control socket answers throughout");
         let outcomes = load.finish();
         let failed = (outcomes.lost(), outcomes.refused(), outcomes.server_errors());
         assert_eq!(failed, (0, 0, 0), "{mode:?} {outcomes:?}");

@@ -9,6 +9,7 @@
 mod problem;
 mod read;
 mod resolve;
+mod setting;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ use crate::limits::Limits;
 pub use problem::{Problem, Problems};
 pub use read::{DEFAULT_FILE, Loader};
 pub use resolve::{Effective, resolve};
-pub use table::{Mark, SETTINGS, Setting};
+pub use setting::{Mark, Setting};
+pub use table::SETTINGS;
 pub use typed::{ConfigFile, Flag, Inputs, Source};
 pub use value::Given;
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::problem::{Problem, Problems};
-use super::table::{Mark, SETTINGS};
+use super::setting::Mark;
+use super::table::SETTINGS;
 use super::typed::{self, Inputs, Source};
 use super::{Given, Settings};
 

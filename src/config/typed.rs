@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use super::Settings;
 use super::problem::{Problem, nearest};
-use super::table::{SETTINGS, Setting};
+use super::setting::Setting;
+use super::table::SETTINGS;
 use super::value::Given;
 
 /// Everything that the settings are made from, as data.

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
-use nix::unistd::{SysconfVar, sysconf};
 
+use crate::fleet::ChildId;
+use crate::os::proc::Memory;
 use crate::sockets::Sockets;
 
 /// Time between two samples.
@@ -16,7 +17,6 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Sampler {
     next: Duration,
     last: Option<Duration>,
-    page_bytes: u64,
     /// By process: requests at the last sample, and requests per second before it.
     workers: BTreeMap<i32, (u64, f64)>,
 }
@@ -24,8 +24,7 @@ pub(crate) struct Sampler {
 impl Sampler {
     /// A sampler whose first sample is due at once.
     pub(crate) fn new() -> Self {
-        let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4_096, i64::cast_unsigned);
-        Self { next: Duration::ZERO, last: None, page_bytes, workers: BTreeMap::new() }
+        Self { next: Duration::ZERO, last: None, workers: BTreeMap::new() }
     }
 
     /// When the next sample is due.
@@ -43,23 +42,27 @@ impl Sampler {
         self.workers.values().map(|(_, rate)| rate).sum()
     }
 
-    /// Takes a sample if it is due. `running` are the workers: seat and pid.
+    /// Takes a sample if it is due, and returns how much memory of its own each worker uses, in bytes. `running` are the
+    /// workers: name, seat and pid.
     pub(crate) fn sample(
         &mut self,
         now: Duration,
         board: Scoreboard,
         sockets: Option<&Sockets>,
-        running: impl Iterator<Item = (usize, i32)>,
-    ) {
+        running: impl Iterator<Item = (ChildId, usize, i32)>,
+    ) -> Vec<(ChildId, u64)> {
         if now < self.next {
-            return;
+            return Vec::new();
         }
         self.next = now + PERIOD;
         let elapsed = self.last.replace(now).map(|last| now.saturating_sub(last).as_secs_f64());
         let before = std::mem::take(&mut self.workers);
-        for (number, pid) in running {
+        let mut anonymous = Vec::new();
+        for (id, number, pid) in running {
             let seat = &board.seats()[number];
-            seat.rss_bytes.store(resident_pages(pid).unwrap_or(0) * self.page_bytes, Ordering::Relaxed);
+            let memory = Memory::of(pid);
+            seat.rss_bytes.store(memory.map_or(0, |memory| memory.resident), Ordering::Relaxed);
+            anonymous.extend(memory.map(|memory| (id, memory.anonymous)));
             let requests = seat.counters.answers();
             let rate = match (before.get(&pid), elapsed) {
                 (Some((last, _)), Some(elapsed)) => requests.saturating_sub(*last) as f64 / elapsed,
@@ -71,11 +74,6 @@ impl Sampler {
             let queue = sockets.map_or(0, |sockets| sockets.queue(slot));
             seats[0].accept_queue.store(queue, Ordering::Relaxed);
         }
+        anonymous
     }
-}
-
-/// Resident pages of a process (`proc_pid_statm(5)`); none if it is gone.
-fn resident_pages(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    text.split(' ').nth(1)?.parse().ok()
 }

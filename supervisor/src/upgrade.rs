@@ -14,6 +14,7 @@ use linnet::process::channel::{FAILED, MAX_REASON, failure_report};
 use nix::unistd::getppid;
 use serde::{Deserialize, Serialize};
 
+use crate::ctl::server::LegacyControl;
 use crate::fleet::Exit;
 use crate::os::child::{self, Child};
 use crate::os::inherited;
@@ -52,6 +53,13 @@ struct Inherited {
     predecessor: i32,
     channel: RawFd,
     groups: Vec<Group>,
+    control: Option<Control>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Control {
+    path: PathBuf,
+    socket: RawFd,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +79,11 @@ pub(crate) struct Successor {
 
 impl Successor {
     /// Starts the program on disk and passes `listeners` on to it.
-    pub(crate) fn start(invocation: &Invocation, listeners: Vec<Legacy<BorrowedFd<'_>>>) -> io::Result<Self> {
+    pub(crate) fn start(
+        invocation: &Invocation,
+        listeners: Vec<Legacy<BorrowedFd<'_>>>,
+        control: Option<LegacyControl<BorrowedFd<'_>>>,
+    ) -> io::Result<Self> {
         let (channel, theirs) = UnixStream::pair()?;
         channel.set_nonblocking(true)?;
         let groups = listeners.into_iter().map(|legacy| Group {
@@ -83,10 +95,13 @@ impl Successor {
             predecessor: std::process::id().cast_signed(),
             channel: theirs.as_raw_fd(),
             groups: groups.collect(),
+            control: control
+                .map(|control| Control { path: control.path, socket: control.socket.as_raw_fd() }),
         };
         let mut pass_on: Vec<RawFd> =
             inherited.groups.iter().flat_map(|g| g.sockets.iter().copied()).collect();
         pass_on.push(inherited.channel);
+        pass_on.extend(inherited.control.iter().map(|control| control.socket));
         let mut command = std::process::Command::new(&invocation.program);
         command.args(&invocation.arguments).current_dir(&invocation.directory);
         command.env(VARIABLE, serde_json::to_string(&inherited)?);
@@ -141,6 +156,7 @@ impl Successor {
 pub(crate) struct Predecessor {
     channel: UnixStream,
     listeners: Vec<Legacy<OwnedFd>>,
+    control: Option<LegacyControl<OwnedFd>>,
 }
 
 impl Predecessor {
@@ -161,12 +177,21 @@ impl Predecessor {
         let channel = UnixStream::from(inherited::adopt(inherited.channel)?);
         channel.set_nonblocking(true)?;
         let listeners = inherited.groups.into_iter().map(adopt).collect::<io::Result<_>>()?;
-        Ok(Some(Self { channel, listeners }))
+        let adopt_control = |control: Control| -> io::Result<_> {
+            Ok(LegacyControl { path: control.path, socket: inherited::adopt(control.socket)? })
+        };
+        let control = inherited.control.map(adopt_control).transpose()?;
+        Ok(Some(Self { channel, listeners, control }))
     }
 
     /// The listeners that it passes on.
     pub(crate) fn take_listeners(&mut self) -> Vec<Legacy<OwnedFd>> {
         std::mem::take(&mut self.listeners)
+    }
+
+    /// The control socket that it passes on.
+    pub(crate) fn take_control(&mut self) -> Option<LegacyControl<OwnedFd>> {
+        self.control.take()
     }
 
     /// Readable once it is gone.

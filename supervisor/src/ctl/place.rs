@@ -50,20 +50,23 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Binds the control socket, for the owner alone. A file that nobody listens on any more is replaced.
-pub(crate) fn bind(setting: &ControlSocket, path: &Path) -> io::Result<Socket> {
+/// Binds the control socket, for the owner alone. A file that nobody listens on any more is replaced. Says also which
+/// directory has been made for it, if one has.
+pub(crate) fn bind(setting: &ControlSocket, path: &Path) -> io::Result<(Socket, Option<PathBuf>)> {
+    let mut made = None;
     if let (ControlSocket::Auto, Some(directory)) = (setting, path.parent()) {
         // Others may look inside, since the files in it are closed to them.
         match DirBuilder::new().mode(0o755).create(directory) {
+            Ok(()) => made = Some(directory.to_owned()),
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
+            Err(_) => {}
         }
     }
     // The file gets its mode with its name, not a moment later. One thread: nobody else makes a file meanwhile.
     let before = umask(Mode::from_bits_truncate(0o177));
     let bound = bind_unix(path);
     umask(before);
-    bound
+    Ok((bound?, made))
 }
 
 #[cfg(test)]
@@ -87,7 +90,8 @@ mod tests {
     fn the_socket_is_the_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("linnet").join("c.sock");
-        let socket = bind(&ControlSocket::Auto, &path).unwrap();
+        let (socket, made) = bind(&ControlSocket::Auto, &path).unwrap();
+        assert_eq!(made.as_deref(), path.parent());
         socket.listen(1).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(bind(&ControlSocket::Auto, &path).unwrap_err().kind(), io::ErrorKind::AddrInUse);

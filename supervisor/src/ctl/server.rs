@@ -1,7 +1,7 @@
 //! The supervisor's end of the control socket: never blocks, and costs a bounded amount whatever a client does.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,8 +22,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct ControlServer {
     listener: UnixListener,
     path: PathBuf,
+    /// The directory that was made for it, if one was.
+    made: Option<PathBuf>,
+    /// Whether the file is this process's, and whoever connects is its client; else they are another supervisor's.
+    owned: bool,
     clients: Vec<Client>,
     next_id: u64,
+}
+
+/// The control socket, as a supervisor passes it on to its successor.
+pub(crate) struct LegacyControl<S> {
+    /// Where its file is.
+    pub(crate) path: PathBuf,
+    /// The listener.
+    pub(crate) socket: S,
 }
 
 /// One client.
@@ -83,29 +95,44 @@ impl ControlServer {
         }
     }
 
-    /// Binds the control socket if nobody holds it any more; says nothing while somebody does, or if it is switched off.
-    pub(crate) fn take_over(setting: &ControlSocket, first: &BindAddress) -> Option<Self> {
-        let server =
-            place::candidates(setting, first).iter().find_map(|path| Self::at(setting, path).ok())?;
-        tracing::info!("control socket {}", server.path.display());
-        Some(server)
+    /// Keeps the socket that another supervisor has bound, which serves it until [`Self::own`]: so there is always one
+    /// of the two that answers, and nobody needs to be allowed to make a file where it is.
+    pub(crate) fn inherit(legacy: LegacyControl<OwnedFd>) -> Self {
+        let listener = UnixListener::from(legacy.socket);
+        Self { listener, path: legacy.path, made: None, owned: false, clients: Vec::new(), next_id: 0 }
+    }
+
+    /// For a successor.
+    pub(crate) fn legacy(&self) -> LegacyControl<BorrowedFd<'_>> {
+        LegacyControl { path: self.path.clone(), socket: self.listener.as_fd() }
+    }
+
+    /// From now on the file, and whoever connects, are this process's.
+    pub(crate) fn own(&mut self) {
+        self.owned = true;
+        tracing::info!("control socket {}", self.path.display());
+    }
+
+    /// From now on the file, and whoever connects, are a successor's. Clients that are here are served to their end.
+    pub(crate) fn leave(&mut self) {
+        self.owned = false;
     }
 
     fn at(setting: &ControlSocket, path: &Path) -> io::Result<Self> {
-        let socket = place::bind(setting, path)?;
+        let (socket, made) = place::bind(setting, path)?;
         socket.listen(i32::try_from(MAX_CLIENTS).unwrap_or(i32::MAX))?;
         let listener = UnixListener::from(std::os::fd::OwnedFd::from(socket));
-        Ok(Self { listener, path: path.to_owned(), clients: Vec::new(), next_id: 0 })
+        Ok(Self { listener, path: path.to_owned(), made, owned: true, clients: Vec::new(), next_id: 0 })
     }
 
-    /// Where its file is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// What has been made in the file system.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.path), self.made.as_ref()].into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Descriptors that tell of something to do: those to read, and those to write.
     pub(crate) fn descriptors(&self) -> (Vec<BorrowedFd<'_>>, Vec<BorrowedFd<'_>>) {
-        let mut reading = vec![self.listener.as_fd()];
+        let mut reading: Vec<_> = self.owned.then(|| self.listener.as_fd()).into_iter().collect();
         let mut writing = Vec::new();
         for client in &self.clients {
             let is_answered = matches!(client.stage, Stage::Answering { .. });
@@ -121,7 +148,9 @@ impl ControlServer {
 
     /// Does what can be done without waiting.
     pub(crate) fn turn(&mut self, now: Duration) -> Vec<Heard> {
-        self.accept(now);
+        if self.owned {
+            self.accept(now);
+        }
         let mut heard = Vec::new();
         for client in &mut self.clients {
             heard.extend(client.turn(now));
@@ -137,10 +166,12 @@ impl ControlServer {
         }
     }
 
-    /// Removes the socket's file. The last act.
+    /// Removes the socket's file, if it is this process's. The last act.
     pub(crate) fn remove_file(&self) {
-        // Gone already is just as well.
-        let _ = std::fs::remove_file(&self.path);
+        if self.owned {
+            // Gone already is just as well.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 
     fn accept(&mut self, now: Duration) {
@@ -295,6 +326,26 @@ mod tests {
         assert_eq!(server.next_deadline(), Some(START + PATIENCE));
         server.turn(START + PATIENCE);
         assert!(server.clients.is_empty() && line(&silent).is_empty());
+    }
+
+    #[test]
+    fn two_hold_it_and_one_of_them_serves() {
+        let (_folder, mut old) = server();
+        let socket = old.legacy().socket.try_clone_to_owned().unwrap();
+        let mut new = ControlServer::inherit(LegacyControl { path: old.path.clone(), socket });
+        let before = client(&old, "{\"command\":\"drain\"}\n");
+        assert_eq!((new.turn(START), new.descriptors().0.len()), (vec![], 0));
+        assert_eq!(old.turn(START), [Heard::Asked(AskId(0), Ask::Drain)]);
+        old.leave();
+        new.own();
+        let _after = client(&old, "{\"command\":\"stop\"}\n");
+        assert_eq!((old.turn(START), new.turn(START)), (vec![], vec![Heard::Asked(AskId(0), Ask::Stop)]));
+        old.answer(START, AskId(0), &Response::of(Ok("done".to_owned())));
+        assert!(line(&before).contains("done"));
+        old.remove_file();
+        assert!(new.path.exists(), "it is the other one's");
+        new.remove_file();
+        assert!(!new.path.exists());
     }
 
     #[test]

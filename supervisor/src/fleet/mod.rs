@@ -1,5 +1,5 @@
 //! The supervising logic: state + event + now → actions. Pure: no system call, no clock, no randomness but a
-//! seed. `perform.rs` does what it says; `LIFECYCLE.md` explains it.
+//! seed. `perform` does what it says; `LIFECYCLE.md` explains it.
 
 mod ask;
 mod backoff;
@@ -25,7 +25,7 @@ pub(crate) use self::ask::{Ask, AskId, Outcome};
 use self::backoff::Jitter;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::protocol::{
-    Action, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
+    Action, Birth, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
 };
 pub(crate) use self::report::{Report, SlotReport, WorkerReport};
 use self::slot::{Slot, Worker};

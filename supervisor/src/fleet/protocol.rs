@@ -128,6 +128,21 @@ pub(crate) struct FleetState {
     pub(crate) exits: [u64; CAUSES],
 }
 
+/// A worker to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Birth {
+    /// Its name from now on.
+    pub(crate) child: ChildId,
+    /// Whose listeners it serves.
+    pub(crate) slot: usize,
+    /// Its place on the scoreboard.
+    pub(crate) seat: usize,
+    /// What it serves.
+    pub(crate) generation: Generation,
+    /// Requests after which it should say that it is worn out, if ever.
+    pub(crate) max_requests: Option<u64>,
+}
+
 /// What is to be done, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -144,18 +159,7 @@ pub(crate) enum Action {
     /// Bind all sockets.
     Bind,
     /// Fork a worker.
-    Fork {
-        /// Its name from now on.
-        child: ChildId,
-        /// Whose listeners it serves.
-        slot: usize,
-        /// Its place on the scoreboard.
-        seat: usize,
-        /// What it serves.
-        generation: Generation,
-        /// Requests after which it should say that it is worn out, if ever.
-        max_requests: Option<u64>,
-    },
+    Fork(Birth),
     /// Let a slot's sockets listen.
     Listen(usize),
     /// Give a worker an order.

@@ -8,7 +8,7 @@ use linnet::scoreboard::Cause;
 use super::protocol::{FAST_GRACE, KILL_GRACE};
 use super::report::LastExit;
 use super::slot::{Stage, Was, Worker};
-use super::{Action, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
+use super::{Action, Birth, ChildId, Exit, Fleet, Generation, Notice, Phase, Reload};
 
 impl Fleet {
     /// Starts a worker in `number` if there is room and the slot need not wait.
@@ -36,7 +36,7 @@ impl Fleet {
             refusal: None,
         });
         let max_requests = self.draw_max_requests();
-        self.actions.push(Action::Fork { child: id, slot: number, seat, generation, max_requests });
+        self.actions.push(Action::Fork(Birth { child: id, slot: number, seat, generation, max_requests }));
     }
 
     pub(super) fn ready(&mut self, now: Duration, child: ChildId) {

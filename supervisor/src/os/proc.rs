@@ -32,14 +32,28 @@ pub(crate) fn longest_backlog() -> Option<u32> {
     fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
-/// Bytes of memory that process `pid` shares with nobody's file: `RssAnon`, without the model image.
-pub(crate) fn anonymous_memory(pid: i32) -> Option<u64> {
-    parse_anonymous(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+/// What a process uses, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// All that is in memory of it (`VmRSS`).
+    pub(crate) resident: u64,
+    /// What it shares with nobody's file (`RssAnon`): without the model image.
+    pub(crate) anonymous: u64,
 }
 
-fn parse_anonymous(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1_024)
+impl Memory {
+    /// Looks at process `pid`; none if it is gone.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+    }
+
+    fn parse(status: &str) -> Option<Self> {
+        let bytes = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1_024)
+        };
+        Some(Self { resident: bytes("VmRSS:")?, anonymous: bytes("RssAnon:")? })
+    }
 }
 
 #[cfg(test)]
@@ -47,12 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anonymous_memory_is_read_in_bytes() {
-        assert_eq!(
-            parse_anonymous("VmRSS:\t    1 kB\nRssAnon:\t    1652 kB\nRssFile: 2 kB\n"),
-            Some(1_691_648)
-        );
-        assert_eq!(parse_anonymous("Name: x\n"), None);
-        assert!(anonymous_memory(std::process::id().cast_signed()).is_some_and(|bytes| bytes > 0));
+    fn memory_is_read_in_bytes() {
+        let status = "VmRSS:\t    2652 kB\nRssAnon:\t    1652 kB\nRssFile: 2 kB\n";
+        assert_eq!(Memory::parse(status), Some(Memory { resident: 2_715_648, anonymous: 1_691_648 }));
+        assert_eq!(Memory::parse("Name: x\nVmRSS: 1 kB\n"), None);
+        let own = Memory::of(std::process::id().cast_signed()).unwrap();
+        assert!(own.anonymous > 0 && own.resident >= own.anonymous);
     }
 }

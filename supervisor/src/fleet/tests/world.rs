@@ -8,7 +8,7 @@ use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
 use crate::fleet::{
-    Action, Ask, AskId, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Outcome,
+    Action, Ask, AskId, Birth, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Outcome,
     Policy, Recycling,
 };
 
@@ -172,7 +172,7 @@ impl World {
                 assert!(self.images.remove(&generation), "discarded twice");
             }
             Action::Bind => return Some(Event::Bound(vec!["http://127.0.0.1:1".into()])),
-            Action::Fork { child, slot, seat, generation, max_requests } => {
+            Action::Fork(Birth { child, slot, seat, generation, max_requests }) => {
                 assert!(max_requests.is_some_and(|most| (1_000..=1_100).contains(&most)));
                 assert!(slot < self.fleet.wanted && seat / 2 == slot);
                 assert!(self.images.contains(&generation), "no image {generation}");
