@@ -57,6 +57,12 @@ impl Seat {
         self.state.store(state as u32, Ordering::Release);
     }
 
+    /// Adds to the requests in flight. Only the seat's worker may call this: no locked instruction guards it.
+    pub fn add_in_flight(&self, by: i32) {
+        let now = self.in_flight.load(Ordering::Relaxed);
+        self.in_flight.store(now.wrapping_add_signed(by), Ordering::Relaxed);
+    }
+
     /// Prepares the seat for a worker that is about to be forked.
     pub fn occupy(&self, generation: u32) {
         self.generation.store(generation, Ordering::Relaxed);

@@ -112,7 +112,7 @@ impl App {
 
     /// Answers one request. Never fails: what goes wrong has a status. The request stays where it is, since moving it
     /// from function to function costs more than reading it; its map of headers becomes the answer's.
-    pub async fn respond(&self, connection: Connection, request: &mut Request<Incoming>) -> Answer {
+    pub async fn respond(&self, connection: &Connection, request: &mut Request<Incoming>) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
         let decision = connection.door.admit(route::decide(request.method(), &path), &path);
@@ -138,7 +138,7 @@ impl App {
     fn get(
         &self,
         route: Route<'_>,
-        connection: Connection,
+        connection: &Connection,
         request: &Request<Incoming>,
         path: &str,
         began: Instant,
@@ -193,7 +193,7 @@ impl App {
     /// `POST /predict`, counted.
     async fn predict(
         &self,
-        connection: Connection,
+        connection: &Connection,
         request: &mut Request<Incoming>,
         ticket: &Ticket<'_>,
         began: Instant,
@@ -249,7 +249,7 @@ impl App {
     /// Parses `body`; a good one becomes a job.
     fn accept(
         &self,
-        connection: Connection,
+        connection: &Connection,
         request: &Request<Incoming>,
         body: Bytes,
         received: Instant,
@@ -288,7 +288,7 @@ impl App {
 
     fn redirect(
         &self,
-        connection: Connection,
+        connection: &Connection,
         request: &Request<Incoming>,
         path: &str,
         began: Instant,
@@ -308,7 +308,7 @@ impl App {
     /// Calls `with` with the envelope of this request, answered on `connection` at `now`.
     fn with_envelope<T>(
         &self,
-        (connection, now): (Connection, Instant),
+        (connection, now): (&Connection, Instant),
         request: &Request<Incoming>,
         said: &Said<'_>,
         path: &str,

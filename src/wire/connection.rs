@@ -206,12 +206,14 @@ impl Shared {
         S: AsyncRead + AsyncWrite + AsFd + Unpin + 'static,
     {
         let activity = Rc::new(Activity::new());
-        let entry = Entry::new(Rc::clone(shared), Rc::clone(&activity));
+        let entry = Rc::new(Entry::new(Rc::clone(shared), Rc::clone(&activity), about));
         let io = Io::new(stream, Rc::clone(&activity));
         let counted = Rc::clone(shared);
-        let service = service_fn(move |request| {
-            let exchange = Exchange::begin(Rc::clone(&entry.shared), Rc::clone(&entry.activity));
-            async move { Ok::<_, Infallible>(exchange.respond(about, request).await) }
+        // What an async function takes by value it stores twice, and every connection keeps room for one exchange: so
+        // the request stays in this block, and is lent.
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let exchange = Exchange::begin(Rc::clone(&entry));
+            async move { Ok::<_, Infallible>(exchange.respond(&mut request).await) }
         });
         // A panic in an answer ends this task, so this connection, and nothing else.
         spawn_local(async move {
@@ -239,18 +241,19 @@ impl Shared {
 struct Entry {
     shared: Rc<Shared>,
     activity: Rc<Activity>,
+    about: Connection,
     id: u64,
 }
 
 impl Entry {
-    fn new(shared: Rc<Shared>, activity: Rc<Activity>) -> Self {
+    fn new(shared: Rc<Shared>, activity: Rc<Activity>, about: Connection) -> Self {
         let id = shared.next_id.get();
         shared.next_id.set(id + 1);
         shared.open.borrow_mut().insert(id, Rc::clone(&activity));
         let seat = shared.slot.seat();
         add(&seat.counters.accepted, 1);
         seat.connections.fetch_add(1, Ordering::Relaxed);
-        Self { shared, activity, id }
+        Self { shared, activity, about, id }
     }
 }
 
@@ -263,20 +266,20 @@ impl Drop for Entry {
 
 /// One request under way; ends when dropped, so also when the client goes away.
 struct Exchange {
-    shared: Rc<Shared>,
-    activity: Rc<Activity>,
+    entry: Rc<Entry>,
 }
 
 impl Exchange {
-    fn begin(shared: Rc<Shared>, activity: Rc<Activity>) -> Self {
-        activity.request_began();
-        shared.slot.seat().in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { shared, activity }
+    fn begin(entry: Rc<Entry>) -> Self {
+        entry.activity.request_began();
+        entry.shared.slot.seat().add_in_flight(1);
+        Self { entry }
     }
 
-    async fn respond(self, about: Connection, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = self.shared.app.respond(about, &mut request).await;
-        if self.shared.retiring.get() {
+    async fn respond(&self, request: &mut Request<Incoming>) -> Response<Full<Bytes>> {
+        let Entry { shared, about, .. } = &*self.entry;
+        let mut response = shared.app.respond(about, request).await;
+        if shared.retiring.get() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -285,12 +288,13 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.activity.request_ended();
-        self.shared.slot.seat().in_flight.fetch_sub(1, Ordering::Relaxed);
-        let left = self.shared.requests_left.get();
-        self.shared.requests_left.set(left.saturating_sub(1));
+        let Entry { shared, activity, .. } = &*self.entry;
+        activity.request_ended();
+        shared.slot.seat().add_in_flight(-1);
+        let left = shared.requests_left.get();
+        shared.requests_left.set(left.saturating_sub(1));
         if left == 1 {
-            self.shared.worn.notify_one();
+            shared.worn.notify_one();
         }
     }
 }
