@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::model::{Model, Scratch};
 use crate::request::{PredictRequest, Refusal};
 use crate::response::envelope::{self, Envelope};
-use crate::response::prediction::{self, Predicted};
+use crate::response::prediction::{self, LineWriter, Predicted};
 
 /// What a text costs beside its bytes, in bytes: framing, the row of the answer, the sums.
 const TEXT_OVERHEAD: usize = 32;
@@ -26,6 +26,7 @@ pub struct Pipeline<'i> {
     widest_label: usize,
     /// Length of the longest answer to which classes a text belongs, in bytes.
     widest_answer: usize,
+    lines: LineWriter,
 }
 
 /// A request for predictions on its way: which texts, and the answer so far.
@@ -55,7 +56,8 @@ impl<'i> Pipeline<'i> {
             if model.outcome().settings.multilabel { all_labels + "s[]".len() } else { widest_label };
         let (probabilities, labels, best) = (Vec::new(), Vec::new(), Vec::new());
         let predicted = vec![0; model.classes().len()];
-        Self { model, scratch, probabilities, labels, best, predicted, widest_label, widest_answer }
+        let lines = LineWriter::new(model.classes());
+        Self { model, scratch, probabilities, labels, best, predicted, widest_label, widest_answer, lines }
     }
 
     /// How often each class was predicted so far, in the order of the model's classes.
@@ -154,7 +156,12 @@ impl<'i> Pipeline<'i> {
         outcome.probabilities(decision, &mut self.probabilities);
         let scores = outcome.settings.decision_function.then_some(decision);
         let probabilities = outcome.has_probabilities().then_some(self.probabilities.as_slice());
-        prediction::write_scored(out, &predicted(&self.model, &self.labels), scores, probabilities);
+        self.lines.write(out, &predicted(&self.model, &self.labels), scores, probabilities);
+    }
+
+    /// About how long an answer of [`Self::predict_line`] can become, in bytes.
+    pub fn line_bytes_max(&self) -> usize {
+        self.lines.bytes_max(self.widest_answer)
     }
 }
 

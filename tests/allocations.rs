@@ -1,6 +1,13 @@
-//! After warm-up a prediction allocates its answer and nothing else.
+//! After warm-up a prediction allocates its answer and nothing else, and a line of `linnet predict` nothing at all.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
+
+// Two files of the binary, which has its own allocator and so cannot count.
+#[path = "../supervisor/src/predict/block.rs"]
+#[allow(dead_code, reason = "what the threads need is not needed here")]
+mod block;
+#[path = "../supervisor/src/predict/line.rs"]
+mod line;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -97,5 +104,40 @@ fn a_prediction_allocates_only_its_answer() {
                 assert_eq!(spent, 1, "{model}, {name}, {query:?}: allocations beside the answer");
             }
         }
+    }
+}
+
+#[test]
+fn a_line_of_linnet_predict_allocates_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut lines = Vec::new();
+    for at in 0..300 {
+        let id = format!("{{\"id\": {at}, \"tags\": [\"a\", 1.5, null], ");
+        let text = format!(
+            "\"text\": \"Text number {at} about \\\"graphs\\\" and caf\\u00e9s, https://x.org/{at}\"}}\n"
+        );
+        lines.extend_from_slice((id + &text).as_bytes());
+    }
+    let bounds = block::Bounds { line_bytes: 1 << 20, block_bytes: lines.len(), block_lines: 300 };
+    for model in ["artifacts/tagifai/1", "tests/golden/char/1", "tests/golden/word/1"] {
+        let image = build_image(&root.join(model)).unwrap();
+        let mut pipeline = Pipeline::new(Model::from_image(image.as_bytes()).unwrap());
+        let (mut reader, mut block) = (line::LineReader::new(), block::Block::default());
+        let mut spent = 0;
+        for _ in 0..3 {
+            block.clear(&bounds);
+            block.bytes.resize(lines.len(), 0);
+            block.bytes.copy_from_slice(&lines);
+            block.length = lines.len();
+            let before = ALLOCATIONS.get();
+            block.answer(&mut reader, &bounds, |text, answer| pipeline.predict_line(text, answer));
+            spent = ALLOCATIONS.get() - before;
+            assert_eq!(block.summary, block::Summary { lines: 300, bad: 0 });
+            assert!(
+                block.answers.len() <= 300 * pipeline.line_bytes_max(),
+                "answers have the length foretold"
+            );
+        }
+        assert_eq!(spent, 0, "{model}: allocations in 300 lines");
     }
 }

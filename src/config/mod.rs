@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::limits::Limits;
 
 pub use problem::{Problem, Problems};
-pub use read::{DEFAULT_FILE, Loader};
+pub use read::{DEFAULT_FILE, Loader, usable_cpus};
 pub use resolve::{Effective, resolve};
 pub use setting::{Mark, Setting};
 pub use table::SETTINGS;

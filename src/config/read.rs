@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::Settings;
@@ -63,7 +64,7 @@ impl Loader {
         // A name or value that is not UTF-8 keeps its place and gets U+FFFD inside, which no setting but a path takes.
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
-        resolve(&Inputs { file, environment, flags: self.flags.clone(), cpus: usable_cpus(), running })
+        resolve(&Inputs { file, environment, flags: self.flags.clone(), cpus: usable_cpus().get(), running })
     }
 }
 
@@ -88,6 +89,6 @@ fn read_text(path: &Path) -> io::Result<String> {
 
 /// Processors that this process may use: its affinity mask and its cgroup's CPU quota (v1 and v2, parents included),
 /// whichever is less; a quota is rounded down, and it is never less than 1. The standard library counts just so.
-fn usable_cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+pub fn usable_cpus() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -67,6 +67,17 @@ pub fn python_float_repr(out: &mut Vec<u8>, value: f64) {
         out.extend_from_slice(text);
         return;
     }
+    let mut buffer = zmij::Buffer::new();
+    if value == 0.0 || (1e-4..1e16).contains(&value.abs()) {
+        // Neither writes an exponent here, and without one they write the same.
+        out.extend_from_slice(buffer.format_finite(value).as_bytes());
+    } else {
+        python_float_repr_any(out, value);
+    }
+}
+
+/// [`python_float_repr`] of any finite value, from its digits.
+fn python_float_repr_any(out: &mut Vec<u8>, value: f64) {
     if value.is_sign_negative() {
         out.push(b'-');
     }
@@ -202,6 +213,8 @@ mod tests {
             (10.0, "10.0"),
             (-1.5, "-1.5"),
             (100.25, "100.25"),
+            (f64::from_bits(1e-4_f64.to_bits() - 1), "9.999999999999999e-05"),
+            (f64::from_bits(1e16_f64.to_bits() - 1), "9999999999999998.0"),
             (0.1, "0.1"),
             (0.0001, "0.0001"),
             (0.000_123_4, "0.0001234"),
@@ -234,6 +247,21 @@ mod tests {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             prop_assert_eq!(repr(value).parse::<f64>().unwrap().to_bits(), bits);
+        }
+
+        #[test]
+        fn floats_of_the_usual_size_are_written_from_their_digits_too(
+            bits in prop_oneof![1e-5_f64.to_bits()..1e17_f64.to_bits(), 0.01_f64.to_bits()..100_f64.to_bits()],
+            digits in 0_usize..17,
+            negative: bool,
+        ) {
+            let value = f64::from_bits(bits);
+            for value in [value, format!("{value:.digits$e}").parse().unwrap()] {
+                let value = if negative { -value } else { value };
+                let mut plain = Vec::new();
+                python_float_repr_any(&mut plain, value);
+                prop_assert_eq!(repr(value), String::from_utf8(plain).unwrap());
+            }
         }
 
         #[test]

@@ -54,42 +54,73 @@ pub fn write_best(out: &mut Vec<u8>, classes: &[Label], probabilities: &[f64], b
     out.push(b']');
 }
 
-/// Appends one line's answer of `linnet predict`, without the line's end:
-/// `{"label": …, "scores": {…}, "probabilities": {…}}`, keyed by `str(label)`; `labels` for a multilabel model.
-///
-/// A binary model has one decision value, that of the positive class; `scores` and `probabilities` are left out where
-/// the model has none.
-pub fn write_scored(
-    out: &mut Vec<u8>,
-    predicted: &Predicted<'_>,
-    decision: Option<&[f64]>,
-    probabilities: Option<&[f64]>,
-) {
-    out.extend_from_slice(if predicted.multilabel { b"{\"labels\":" } else { b"{\"label\":" });
-    predicted.write(out);
-    if let Some(decision) = decision {
-        out.extend_from_slice(b",\"scores\":");
-        let scored = if decision.len() == 1 { &predicted.classes[1..] } else { predicted.classes };
-        write_map(out, scored, decision);
-    }
-    if let Some(probabilities) = probabilities {
-        out.extend_from_slice(b",\"probabilities\":");
-        write_map(out, predicted.classes, probabilities);
-    }
-    out.push(b'}');
+/// Writes the lines of `linnet predict`. What never changes, the names of the classes, has been escaped before.
+#[derive(Debug)]
+pub struct LineWriter {
+    /// `"name":` of each class, one behind the other.
+    keys: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
 }
 
-fn write_map(out: &mut Vec<u8>, classes: &[Label], values: &[f64]) {
-    out.push(b'{');
-    for (at, (class, &value)) in classes.iter().zip(values).enumerate() {
-        if at > 0 {
-            out.push(b',');
+impl LineWriter {
+    /// A writer for a model of these classes.
+    pub fn new(classes: &[Label]) -> Self {
+        let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(classes.len()));
+        for class in classes {
+            escape_json_string(&mut keys, &class.text);
+            keys.push(b':');
+            ends.push(keys.len());
         }
-        escape_json_string(out, &class.text);
-        out.push(b':');
-        write_number(out, value);
+        Self { keys, ends }
     }
-    out.push(b'}');
+
+    /// About how long a line can become, in bytes, if its labels take so many.
+    pub fn bytes_max(&self, labels: usize) -> usize {
+        const FRAMING: usize = r#"{"labels":,"scores":{},"probabilities":{}}"#.len() + "\n".len();
+        const NUMBER: usize = "-1.2345678901234567e-123,".len();
+        FRAMING + labels + 2 * (self.keys.len() + self.ends.len() * NUMBER)
+    }
+
+    /// Appends one answer, without the line's end: `{"label": …, "scores": {…}, "probabilities": {…}}`, keyed by
+    /// `str(label)`; `labels` for a multilabel model.
+    ///
+    /// A binary model has one decision value, that of the positive class; `scores` and `probabilities` are left out
+    /// where the model has none.
+    pub fn write(
+        &self,
+        out: &mut Vec<u8>,
+        predicted: &Predicted<'_>,
+        decision: Option<&[f64]>,
+        probabilities: Option<&[f64]>,
+    ) {
+        out.extend_from_slice(if predicted.multilabel { b"{\"labels\":" } else { b"{\"label\":" });
+        predicted.write(out);
+        if let Some(decision) = decision {
+            out.extend_from_slice(b",\"scores\":");
+            self.write_map(out, usize::from(decision.len() == 1), decision);
+        }
+        if let Some(probabilities) = probabilities {
+            out.extend_from_slice(b",\"probabilities\":");
+            self.write_map(out, 0, probabilities);
+        }
+        out.push(b'}');
+    }
+
+    /// The values of the classes from the one numbered `first` on.
+    fn write_map(&self, out: &mut Vec<u8>, first: usize, values: &[f64]) {
+        let mut start = if first == 0 { 0 } else { self.ends[first - 1] };
+        out.push(b'{');
+        for (at, (&end, &value)) in self.ends[first..].iter().zip(values).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&self.keys[start..end]);
+            write_number(out, value);
+            start = end;
+        }
+        out.push(b'}');
+    }
 }
 
 /// JSON has no way to write what is not finite; it becomes `null`.
@@ -111,14 +142,14 @@ mod tests {
         let classes = [label("false", "False"), label("true", "True")];
         let mut out = Vec::new();
         let one = |labels| Predicted { classes: &classes, labels, multilabel: false };
-        write_scored(&mut out, &one(&[1]), Some(&[0.5]), Some(&[0.25, f64::NAN]));
+        LineWriter::new(&classes).write(&mut out, &one(&[1]), Some(&[0.5]), Some(&[0.25, f64::NAN]));
         let expected = r#"{"label":true,"scores":{"True":0.5},"probabilities":{"False":0.25,"True":null}}"#;
         assert_eq!(String::from_utf8(out).unwrap(), expected);
 
         let classes = [label("\"a\\\"\"", "a\""), label("7", "7"), label("\"é\"", "é")];
         let mut out = Vec::new();
         let one = |labels| Predicted { classes: &classes, labels, multilabel: false };
-        write_scored(&mut out, &one(&[0]), Some(&[1.0, -1e-7, 1e16]), None);
+        LineWriter::new(&classes).write(&mut out, &one(&[0]), Some(&[1.0, -1e-7, 1e16]), None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"{"label":"a\"","scores":{"a\"":1.0,"7":-1e-07,"é":1e+16}}"#
@@ -135,7 +166,7 @@ mod tests {
         let several = |labels| Predicted { classes: &classes, labels, multilabel: true };
         for (labels, expected) in [(&[][..], r#"{"labels":[]}"#), (&[0, 1], r#"{"labels":["a\"",7]}"#)] {
             let mut out = Vec::new();
-            write_scored(&mut out, &several(labels), None, None);
+            LineWriter::new(&classes).write(&mut out, &several(labels), None, None);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
         let mut out = Vec::new();

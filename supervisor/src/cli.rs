@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what it stands for.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -46,7 +47,8 @@ pub(crate) enum Command {
     /// Predict for texts from standard input, one JSON object a line: {"text": "…"}.
     ///
     /// Writes one JSON object a line, in the same order. A bad line is reported with its number on standard error and
-    /// answered with {"error": "…"}.
+    /// answered with {"error": "…"}. All processors take part. Where standard error is a terminal and the others are
+    /// not, it shows how far the work is.
     ///
     /// Exit status: 0 every line was answered; 1 a line was bad, or the model cannot be used; 2 wrong usage.
     Predict(PredictArgs),
@@ -132,6 +134,9 @@ pub(crate) struct PredictArgs {
     /// The directory that holds the model's manifest.json
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,
+    /// Threads that predict [default: as many as affinity mask and cgroup allow]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 impl Cli {
@@ -195,6 +200,8 @@ mod tests {
         for line in ["linnet ctl", "linnet ctl scale", "linnet ctl scale -1", "linnet ctl restart"] {
             assert!(parse(line).is_err(), "{line}");
         }
+        assert!(matches!(parse("linnet predict --model d --threads 3"), Ok(Command::Predict(_))));
+        assert!(parse("linnet predict --model d --threads 0").is_err());
         for line in ["linnet srve", "linnet --workers", "linnet --set a", "linnet predict", "linnet --print"]
         {
             assert!(parse(line).is_err(), "{line}");
