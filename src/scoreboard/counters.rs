@@ -28,11 +28,11 @@ impl std::ops::Deref for PlacedCounts {
 #[derive(Default)]
 #[repr(C)]
 pub struct Counters {
-    /// Answers by route and by place of the status ([`status_name`]).
+    /// Answers by route and by place of the status ([`status_name`](super::status_name)).
     pub requests: [[AtomicU64; STATUS_PLACES]; ROUTES],
     /// What went wrong, by [`ErrorKind`].
     pub errors: [AtomicU64; ErrorKind::ALL.len()],
-    /// Predictions by place of the class ([`ClassKeys::place`]).
+    /// Predictions by place of the class ([`ClassKeys::place`](super::classes::ClassKeys::place)).
     pub predictions: PlacedCounts,
     /// Words looked for in the worker's word cache.
     pub cache_lookups: AtomicU64,

@@ -25,7 +25,7 @@ pub struct FleetBlock {
     pub generation: AtomicU32,
     /// Workers replaced after an unwanted death.
     pub respawns: AtomicU64,
-    /// Workers that are gone, by [`Cause`].
+    /// Workers that are gone, by [`Cause`](super::Cause).
     pub exits: [AtomicU64; CAUSES],
     /// Places of classes; workers take them.
     pub classes: ClassKeys,

@@ -32,7 +32,7 @@ pub struct Seat {
     pub connections: AtomicU32,
     /// Requests in flight now.
     pub in_flight: AtomicU32,
-    /// Route of the oldest request in flight, a [`Route`].
+    /// Route of the oldest request in flight, a [`Route`](super::Route).
     pub oldest_route: AtomicU32,
     /// When the event loop last turned, in microseconds of the monotonic clock; 0 = not yet.
     pub heartbeat_micros: AtomicU64,
