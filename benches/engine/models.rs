@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use linnet::model::artifact::{Artifact, Vocabulary};
+use linnet::model::artifact::{Artifact, Vocabulary, Weights};
 use linnet::model::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ fn with_classes(artifact: Artifact, classes: usize) -> Artifact {
     });
     let mut random = Random(7);
     let mut weight = || random.below(1 << 20) as f64 / f64::from(1 << 20) - 0.5;
-    artifact.coefficients = (0..classes * artifact.columns()).map(|_| weight()).collect();
+    let weights = (0..classes * artifact.columns()).map(|_| weight()).collect();
+    artifact.weights = Weights::dense(artifact.columns(), weights);
     artifact.intercepts = (0..classes).map(|_| weight()).collect();
     artifact
 }
@@ -115,9 +116,7 @@ pub(super) fn large(classes: usize) -> Artifact {
 /// Sets `percent` of the weights to 0, here and there.
 pub(super) fn make_sparse(artifact: &mut Artifact, percent: usize) {
     let mut random = Random(11);
-    for weight in &mut artifact.coefficients {
-        if random.below(100) < percent {
-            *weight = 0.0;
-        }
-    }
+    let Weights::Dense(dense) = &artifact.weights else { return };
+    let mut weight = |&weight: &f64| if random.below(100) < percent { 0.0 } else { weight };
+    artifact.weights = Weights::dense(dense.columns(), dense.values().iter().map(&mut weight).collect());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use linnet::model::artifact::Artifact;
+use linnet::model::artifact::{Artifact, Weights};
 use linnet::model::plain::PlainModel;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
@@ -29,13 +29,15 @@ fn tensors(model: &Artifact) -> Vec<u8> {
     let rows = model.intercepts.len();
     let bytes = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let ends: Vec<u8> = vocabulary.ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+    let Weights::Dense(dense) = &model.weights else { panic!("the models of the benchmark are made dense") };
     let idf = bytes(vocabulary.idf.as_deref().unwrap());
-    let (weights, intercepts) = (bytes(&model.coefficients), bytes(&model.intercepts));
+    let (weights, intercepts) = (bytes(dense.values()), bytes(&model.intercepts));
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1/model.safetensors");
     let shipped = fs::read(shipped).unwrap();
     let shipped = SafeTensors::deserialize(&shipped).unwrap();
     let tables = shipped.iter().filter(|(name, _)| name.starts_with("characters."));
-    let mut all: BTreeMap<String, TensorView<'_>> = tables.map(|(name, view)| (name.to_owned(), view)).collect();
+    let mut all: BTreeMap<String, TensorView<'_>> =
+        tables.map(|(name, view)| (name.to_owned(), view)).collect();
     for (name, dtype, shape, data) in [
         ("vectorizer.0.terms", Dtype::U8, vec![vocabulary.terms.len()], &vocabulary.terms),
         ("vectorizer.0.term_ends", Dtype::U32, vec![features], &ends),

@@ -131,7 +131,8 @@ fn memory_of(linnet: &Linnet) -> u64 {
         kilobytes * 1024
     };
     let open = fs::read_dir(format!("/proc/{}/fd", linnet.pid())).unwrap().map(|entry| entry.unwrap().path());
-    let image = open.filter(|path| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with(IMAGE)));
+    let image =
+        open.filter(|path| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with(IMAGE)));
     let image: u64 = image.map(|path| fs::metadata(path).unwrap().blocks() * 512).sum();
     image + linnet.workers().into_iter().chain([linnet.pid()]).map(private).sum::<u64>()
 }

@@ -118,6 +118,9 @@ pub enum Defect {
     /// The model does not fit the image's offsets, which have 32 bits where they are many.
     #[error("is too large for one image: {0}")]
     ImageTooLarge(String),
+    /// There is no memory for the image.
+    #[error("no memory for its image: {0}")]
+    NoRoom(std::io::Error),
     /// An image that this version did not write, or a damaged one.
     #[error("is not a model image of this version: {0}")]
     Image(&'static str),

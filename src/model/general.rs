@@ -6,6 +6,7 @@ use super::image::{Image, Section};
 use super::index::TermIndex;
 use super::manifest::{NgramVectorizer, Norm};
 use super::murmur::bucket;
+use super::rows::Rows;
 use super::score::lanes;
 use crate::text::characters::Characters;
 
@@ -21,8 +22,9 @@ pub struct GeneralVectorizer<'i> {
     index: TermIndex<'i>,
     /// One a term, or none at all.
     idf: &'i [f64],
-    /// `features × lanes`; the inverse document frequency is folded in, unless further rescalings come between.
-    weights: &'i [f64],
+    /// One a column; the inverse document frequency is folded in, unless further rescalings come between.
+    rows: Rows<'i>,
+    lanes: usize,
     /// The factors of the further rescalings, one after the other.
     scales: &'i [f64],
 }
@@ -53,21 +55,18 @@ impl<'i> GeneralVectorizer<'i> {
             image.section(Section::TermTable, at)?,
         )?;
         let idf: &[f64] = image.section(Section::Idf, at)?;
-        let weights: &[f64] = image.section(Section::Weights, at)?;
         let scales: &[f64] = image.section(Section::Scales, at)?;
         let features = settings.features;
         let terms = if settings.alternate_sign.is_some() { 0 } else { features };
         let idfs = if settings.idf { features } else { 0 };
         let factors = settings.then.iter().filter(|next| next.scale).count() * features;
-        if index.len() != terms
-            || idf.len() != idfs
-            || weights.len() != features * lanes(rows)
-            || scales.len() != factors
-        {
+        if index.len() != terms || idf.len() != idfs || scales.len() != factors {
             return Err(Defect::Image("its weights do not fit its terms"));
         }
         let analysis = Analysis::from_image(image, at, settings)?;
-        Ok(Self { settings: settings.clone(), analysis, index, idf, weights, scales })
+        let lanes = lanes(rows);
+        let rows = Rows::from_image(image, at, features, lanes)?;
+        Ok(Self { settings: settings.clone(), analysis, index, idf, rows, lanes, scales })
     }
 
     /// Buffers for [`Self::sum`].
@@ -131,15 +130,9 @@ impl<'i> GeneralVectorizer<'i> {
         values: &mut Vec<f64>,
         sums: &mut Vec<f64>,
     ) -> f64 {
-        let lanes = self.weights.len() / self.settings.features; // held by `from_image`; features are never 0
         sums.clear();
-        sums.resize(lanes, 0.0);
-        let mut add = |column: u32, value: f64| {
-            let weights = &self.weights[column as usize * lanes..][..lanes];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += value * weight;
-            }
-        };
+        sums.resize(self.lanes, 0.0);
+        let mut add = |column: u32, value: f64| self.rows.add_scaled(column, value, sums);
         let idf = |column: u32| if self.settings.idf { self.idf[column as usize] } else { 1.0 };
         let mut norm = 0.0;
         values.clear();

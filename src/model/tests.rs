@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::artifact::{AccentTables, Artifact, CalibrationTensors, PatternTables, Vocabulary};
+use super::artifact::{AccentTables, Artifact, CalibrationTensors, PatternTables, Vocabulary, Weights};
 use super::manifest::Manifest;
 use super::plain::PlainModel;
 use super::score::Model;
@@ -80,7 +80,10 @@ fn artifact(entries: &[(Value, Vec<f64>)]) -> Artifact {
         args: b"{}".to_vec(),
         performance: b"{}".to_vec(),
         vocabularies,
-        coefficients: (0..ROWS * columns).map(|at| ((at * 37 % 19) as f64 - 9.0) / 4.0).collect(),
+        weights: Weights::dense(
+            columns,
+            (0..ROWS * columns).map(|at| ((at * 37 % 19) as f64 - 9.0) / 4.0).collect(),
+        ),
         intercepts: vec![0.5, -0.25, 0.0],
         accents: [Some(table()), Some(table())],
         calibration: CalibrationTensors::default(),

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use memmap2::{MmapMut, MmapOptions};
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::scoreboard::{FleetBlock, Scoreboard, Seat};
@@ -14,6 +14,20 @@ use crate::scoreboard::{FleetBlock, Scoreboard, Seat};
 /// Makes an empty memory file that can be sealed. Closed on exec; it shows as `name` in `/proc/PID/fd`.
 pub fn memory_file(name: &str) -> io::Result<OwnedFd> {
     Ok(memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?)
+}
+
+/// Gives an empty memory file its length, and maps it to be written; it can be sealed once the mapping is gone.
+///
+/// # Errors
+/// If there is no memory for so many bytes, or it cannot be mapped.
+pub fn map_to_write(file: BorrowedFd<'_>, length: usize) -> io::Result<MmapMut> {
+    let length = i64::try_from(length).map_err(io::Error::other)?;
+    // Takes the memory now: what is missing is an error here, and would be a SIGBUS later.
+    fallocate(file, FallocateFlags::empty(), 0, length)?;
+    let file = File::from(file.try_clone_to_owned()?);
+    // SAFETY: the caller has made the file and fills it alone; nobody reads it, and nobody cuts it, before it is
+    // sealed. Its length is fixed above.
+    unsafe { MmapMut::map_mut(&file) }
 }
 
 /// Seals a memory file: from now on nobody can write, grow, shrink or unseal it.

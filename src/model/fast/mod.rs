@@ -22,13 +22,15 @@ use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE, ROOT};
 use self::counters::Counters;
 use self::double_array::Cell;
 use self::processor::Processor;
-use self::rows::{Four, One, Sums};
+use self::rows::{Four, One, Sparse, Sums};
 use self::word_cache::{Lookup, WordCache};
 use self::words::Words;
 use super::artifact::Vocabulary;
 use super::error::Defect;
-use super::image::{Image, ImageWriter, Section};
+use super::image::{Image, Section};
+use super::image_plan::ImagePlan;
 use super::manifest::{NgramVectorizer, Norm};
+use super::rows::{Rows, RowsRecipe, Source};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
 use crate::text::head::Head;
@@ -48,7 +50,7 @@ pub struct FastVectorizer<'i> {
     /// Σ idf² (L2) or Σ |idf| (L1) over each and all its suffixes.
     totals: &'i [f64],
     /// The sum of the rows of each and all its suffixes.
-    rows: &'i [f64],
+    rows: Rows<'i>,
     processor: Processor,
 }
 
@@ -70,17 +72,6 @@ impl FastScratch {
     }
 }
 
-/// The weights of one vectorizer among those of the whole model.
-#[derive(Clone, Copy, Debug)]
-pub struct Coefficients<'a> {
-    /// `rows × columns` values, row by row.
-    pub values: &'a [f64],
-    /// Columns of all vectorizers together.
-    pub columns: usize,
-    /// The vectorizer's first column.
-    pub first_column: usize,
-}
-
 /// Whether this engine can stand for a vectorizer of these settings.
 pub fn supports(settings: &NgramVectorizer) -> bool {
     matches!(settings.analyzer, Analyzer::Char | Analyzer::CharWb)
@@ -91,15 +82,16 @@ pub fn supports(settings: &NgramVectorizer) -> bool {
 }
 
 /// Appends the sections of vectorizer `at` to an image. The error is the column of a term that an earlier one equals.
-pub fn write(
-    image: &mut ImageWriter,
+pub fn plan<'a>(
+    image: &mut ImagePlan<'a>,
     at: usize,
     vocabulary: &Vocabulary,
-    coefficients: Coefficients<'_>,
-    lanes: usize,
+    weights: Source<'a>,
 ) -> Result<(), usize> {
     let settings = &vocabulary.settings;
-    let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms())?;
+    // Without a norm, a term without weight changes nothing.
+    let counts = |column: u32| settings.norm.is_some() || !weights.is_zero(column);
+    let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms(), counts)?;
     let automaton = AutomatonBuilder::new(&terms);
     drop(terms);
     let numbers = features::depth_first(automaton.parents());
@@ -120,14 +112,11 @@ pub fn write(
     for feature in 1..totals.len() {
         totals[feature] += totals[parents[feature] as usize]; // a parent's number is lower: its total is complete
     }
-    image.push(Section::Automaton, at, &automaton.finish(&numbers));
-    image.push(Section::Parents, at, &parents);
-    image.push(Section::Squares, at, &squares);
-    image.push(Section::Totals, at, &totals);
-    image.push_with(Section::Weights, at, numbers.len() * lanes, |rows| {
-        rows::fill(rows, lanes, coefficients, (&columns, &numbers[1..]), &idf);
-        rows::add_parents(rows, lanes, &parents);
-    });
+    image.push(Section::Automaton, at, automaton.finish(&numbers));
+    image.push(Section::Parents, at, parents.clone());
+    image.push(Section::Squares, at, squares);
+    image.push(Section::Totals, at, totals);
+    RowsRecipe { weights, columns, numbers: numbers[1..].to_vec(), factors: idf, parents }.plan(image, at);
     Ok(())
 }
 
@@ -165,7 +154,7 @@ struct Tally<S> {
 }
 
 impl<'i> FastVectorizer<'i> {
-    /// Opens the sections of vectorizer `at`, which [`write()`] has made; checks all that scoring relies on.
+    /// Opens the sections of vectorizer `at`, which [`plan`] has made; checks all that scoring relies on.
     pub fn from_image(
         image: Image<'i>,
         at: usize,
@@ -175,14 +164,14 @@ impl<'i> FastVectorizer<'i> {
         let parents: &[u32] = image.section(Section::Parents, at)?;
         let squares: &[f64] = image.section(Section::Squares, at)?;
         let totals: &[f64] = image.section(Section::Totals, at)?;
-        let rows: &[f64] = image.section(Section::Weights, at)?;
         let cells: &[Cell] = image.section(Section::Automaton, at)?;
         let entries = parents.len();
         let descend = parents.iter().zip(0..).all(|(&parent, feature)| parent < feature || feature == 0);
-        let fit = squares.len() == entries && totals.len() == entries && rows.len() == entries * lanes;
+        let fit = squares.len() == entries && totals.len() == entries;
         if parents.first() != Some(&NO_FEATURE) || !descend || !fit {
             return Err(Defect::Image("its features do not fit together"));
         }
+        let rows = Rows::from_image(image, at, entries, lanes)?;
         let automaton = Automaton::from_cells(cells, entries - 1)?;
         let (analyzer, norm) = (settings.analyzer, settings.norm);
         Ok(Self {
@@ -235,6 +224,7 @@ impl<'i> FastVectorizer<'i> {
         match self.lanes {
             1 => self.sum_in::<One>(characters, text, scratch, sums),
             4 => self.sum_in::<Four>(characters, text, scratch, sums),
+            _ if self.rows.is_sparse() => self.sum_in::<Sparse>(characters, text, scratch, sums),
             _ => self.sum_in::<Vec<f64>>(characters, text, scratch, sums),
         }
     }
@@ -363,7 +353,7 @@ impl<'i> FastVectorizer<'i> {
         squares.clear();
         let mut total = 0.0;
         for longest in self.places(word) {
-            rows::add_row(row, &self.rows[longest as usize * self.lanes..][..self.lanes]);
+            self.rows.add_scaled(longest, 1.0, row);
             total += self.totals[longest as usize];
             let mut feature = if self.norm == Some(Norm::L2) { longest } else { NO_FEATURE };
             while feature != NO_FEATURE {

@@ -1,26 +1,29 @@
-//! The tensors of `model.safetensors`, read into plain vectors; each is taken once, and none may be left.
+//! The tensors of `model.safetensors`; each is taken once, and none may be left.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::error::Defect;
+use super::super::error::Defect;
+use super::DenseWeights;
 use crate::text::characters::{self, CharacterTables, LowerEntry};
 
 /// The file's tensors, and which of them nobody has asked for yet.
 pub(super) struct Tensors<'b> {
+    bytes: &'b Arc<Vec<u8>>,
     file: SafeTensors<'b>,
     left: BTreeSet<String>,
 }
 
 impl<'b> Tensors<'b> {
     /// Reads the header; the crate checks that the tensors lie inside the file without gap or overlap.
-    pub(super) fn parse(bytes: &'b [u8]) -> Result<Self, Defect> {
+    pub(super) fn parse(bytes: &'b Arc<Vec<u8>>) -> Result<Self, Defect> {
         let file = SafeTensors::deserialize(bytes)?;
         let left = file.names().into_iter().map(str::to_owned).collect();
-        Ok(Self { file, left })
+        Ok(Self { bytes, file, left })
     }
 
     /// Ends the reading: a tensor that nobody asked for is a defect, so that nothing is ignored in silence.
@@ -71,10 +74,22 @@ impl<'b> Tensors<'b> {
         let shape: Vec<_> = shape.iter().copied().map(Some).collect();
         let data = self.take(name, Dtype::F64, &shape)?.data();
         let values: Vec<f64> = data.as_chunks().0.iter().copied().map(f64::from_le_bytes).collect();
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(at) => Err(Defect::tensor_value(name, format!("value {at} is {}", values[at]))),
-        }
+        check_finite(name, &values)?;
+        Ok(values)
+    }
+
+    /// The weights: `rows × columns` values, all finite, which stay where they are in the file.
+    pub(super) fn weights(
+        &mut self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<DenseWeights, Defect> {
+        let data = self.take(name, Dtype::F64, &[Some(rows), Some(columns)])?.data();
+        let start = data.as_ptr().addr() - self.bytes.as_ptr().addr();
+        let weights = DenseWeights::in_file(columns, self.bytes, start..start + data.len());
+        check_finite(name, weights.values())?;
+        Ok(weights)
     }
 
     /// A one-dimensional tensor of `u32`, of any length.
@@ -126,6 +141,17 @@ impl<'b> Tensors<'b> {
         }
         Ok(ranges)
     }
+}
+
+fn check_finite(name: &str, values: &[f64]) -> Result<(), Defect> {
+    // Blocks without a branch for each value: a large model has hundreds of megabytes of them.
+    let sound = |block: &[f64]| block.iter().fold(true, |all, value| all & value.is_finite());
+    if values.chunks(1 << 9).all(sound) {
+        return Ok(());
+    }
+    let wrong = values.iter().enumerate().find(|(_, value)| !value.is_finite());
+    let defect = wrong.map(|(at, value)| format!("value {at} is {value}")).unwrap_or_default();
+    Err(Defect::tensor_value(name, defect))
 }
 
 /// A code point, then one to three code points, then padding.
