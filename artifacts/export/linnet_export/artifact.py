@@ -18,6 +18,7 @@ from .characters import character_tables
 from .errors import ExportError
 from .pipeline import read_pipeline
 from .tensors import write_tensors
+from .weights import store_weights
 
 FORMAT_VERSION = 1
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
@@ -78,6 +79,7 @@ def export(
     }
     tensors = model.tensors()
     tensors.update({f"characters.{table}": rows for table, rows in character_tables().items()})
+    store_weights(model.classifier.manifest, tensors)
     try:
         _write(outdir, manifest, tensors, documents)
     except OSError as error:

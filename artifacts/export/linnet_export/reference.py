@@ -16,6 +16,7 @@ from .errors import ExportError
 from .probability import label_columns, probabilities
 from .reference_vectorizer import ReferenceVectorizer
 from .tensors import read_tensors
+from .weights import read_weights
 
 SIGMA, FINAL_SIGMA, SMALL_SIGMA = "Σ", "ς", "σ"
 PADDING = 0xFFFFFFFF
@@ -132,7 +133,7 @@ class Artifact:
             values += features.values()
             begin += vectorizer.about["features"]
         values = np.array(values, dtype=float)
-        products = self.tensors["classifier.coef"][:, columns] * values
+        products = read_weights(self.pipeline["classifier"], self.tensors, columns) * values
         decision = products.sum(axis=1) + self.tensors["classifier.intercept"]
         classifier, classes = self.pipeline["classifier"], self.pipeline["classes"]
         shares = None
