@@ -184,17 +184,23 @@ def _near_tie(score, expected, tolerance):
 
 
 def check(directory, tensors):
-    """Read an artifact back: every tensor equal, every probe answered as the pipeline answers it."""
+    """Read an artifact back: every tensor equal, every probe answered as the pipeline answers it.
+
+    Returns the scale of rounding errors of each probe, one value a row.
+    """
     artifact = Artifact(directory)
     for name, values in tensors.items():
         if not np.array_equal(artifact.tensors[name], values):
             raise ExportError(f"self-check: tensor {name} reads back differently")
     if any(len(one.column) != len(one.tensors.get("term_ends", ())) for one in artifact.vectorizers):
         raise ExportError("self-check: the terms read back differently")
-    probes = artifact.manifest["probes"]
+    probes, scales = artifact.manifest["probes"], []
     for probe in probes["texts"]:
-        missed = difference(artifact.score(probe["text"]), probe, probes["tolerance"])
+        score = artifact.score(probe["text"])
+        missed = difference(score, probe, probes["tolerance"])
         if missed:
             raise ExportError(
                 f"self-check: the artifact does not reproduce the pipeline on {probe['text'][:80]!r}: {missed}"
             )
+        scales.append(score["scale"])
+    return scales
