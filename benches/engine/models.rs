@@ -113,10 +113,13 @@ pub(super) fn large(classes: usize) -> Artifact {
     with_classes(artifact, classes)
 }
 
-/// Sets `percent` of the weights to 0, here and there.
-pub(super) fn make_sparse(artifact: &mut Artifact, percent: usize) {
+/// The artifact with this many percent of its weights 0, here and there.
+pub(super) fn mostly_zero(mut artifact: Artifact, percent: usize) -> Artifact {
     let mut random = Random(11);
-    let Weights::Dense(dense) = &artifact.weights else { return };
-    let mut weight = |&weight: &f64| if random.below(100) < percent { 0.0 } else { weight };
-    artifact.weights = Weights::dense(dense.columns(), dense.values().iter().map(&mut weight).collect());
+    let mut weight = |weight: f64| if random.below(100) < percent { 0.0 } else { weight };
+    let (rows, columns) = (artifact.intercepts.len(), artifact.columns());
+    let all = artifact.weights.by_column(rows);
+    let by_row = (0..rows).flat_map(|row| all.iter().skip(row).step_by(rows));
+    artifact.weights = Weights::dense(columns, by_row.map(|&value| weight(value)).collect());
+    artifact
 }

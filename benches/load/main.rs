@@ -81,9 +81,7 @@ fn kept_artifact(options: &Options) -> PathBuf {
     let name = format!("load-{}-classes-{}-zeros", options.classes, options.zeros);
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if !directory.join("manifest.json").exists() {
-        let mut model = models::large(options.classes);
-        models::make_sparse(&mut model, options.zeros);
-        artifact::write(&directory, &model);
+        artifact::write(&directory, &models::mostly_zero(models::large(options.classes), options.zeros));
     }
     fs::read(directory.join("model.safetensors")).unwrap();
     directory

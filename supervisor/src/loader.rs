@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use linnet::model::build_image_in;
 use linnet::process::channel::{FAILED, MAX_REASON, failure_report};
-use linnet::process::shared_memory::{map_to_write, memory_file, seal};
+use linnet::process::image_file::map_to_write;
+use linnet::process::shared_memory::{memory_file, seal};
 use linnet::process::worker::{EXIT_BOOT_FAILED, EXIT_DONE};
 use nix::sys::resource::{UsageWho, getrusage};
 
