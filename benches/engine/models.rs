@@ -118,7 +118,7 @@ pub(super) fn mostly_zero(mut artifact: Artifact, percent: usize) -> Artifact {
     let mut random = Random(11);
     let mut weight = |weight: f64| if random.below(100) < percent { 0.0 } else { weight };
     let (rows, columns) = (artifact.intercepts.len(), artifact.columns());
-    let all = artifact.weights.by_column(rows);
+    let all = artifact.weights.by_column(rows).expect("it was made in memory");
     let by_row = (0..rows).flat_map(|row| all.iter().skip(row).step_by(rows));
     artifact.weights = Weights::dense(columns, by_row.map(|&value| weight(value)).collect());
     artifact

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use linnet::model::artifact::{Artifact, Weights};
+use linnet::model::artifact::Artifact;
 use linnet::model::plain::PlainModel;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
@@ -16,8 +16,8 @@ pub(super) fn write(directory: &Path, model: &Artifact) {
     fs::create_dir_all(directory).unwrap();
     let tensors = tensors(model);
     let mut manifest: Value = serde_json::from_slice(&model.manifest_bytes).unwrap();
-    let hex: String = Sha256::digest(&tensors).iter().map(|byte| format!("{byte:02x}")).collect();
-    manifest["files"] = json!({"model.safetensors": {"bytes": tensors.len(), "sha256": hex}});
+    let hex: Vec<_> = Sha256::digest(&tensors).iter().map(|byte| format!("{byte:02x}")).collect();
+    manifest["files"] = json!({"model.safetensors": {"bytes": tensors.len(), "sha256": hex.concat()}});
     manifest["probes"]["texts"] = probes(model);
     fs::write(directory.join("model.safetensors"), tensors).unwrap();
     fs::write(directory.join("manifest.json"), manifest.to_string()).unwrap();
@@ -29,9 +29,10 @@ fn tensors(model: &Artifact) -> Vec<u8> {
     let rows = model.intercepts.len();
     let bytes = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let ends: Vec<u8> = vocabulary.ends.iter().flat_map(|end| end.to_le_bytes()).collect();
-    let Weights::Dense(dense) = &model.weights else { panic!("the models of the benchmark are made dense") };
+    let all = model.weights.by_column(rows).unwrap();
+    let by_row: Vec<f64> = (0..rows).flat_map(|row| all.iter().skip(row).step_by(rows).copied()).collect();
     let idf = bytes(vocabulary.idf.as_deref().unwrap());
-    let (weights, intercepts) = (bytes(dense.values()), bytes(&model.intercepts));
+    let (weights, intercepts) = (bytes(&by_row), bytes(&model.intercepts));
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1/model.safetensors");
     let shipped = fs::read(shipped).unwrap();
     let shipped = SafeTensors::deserialize(&shipped).unwrap();

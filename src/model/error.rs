@@ -46,6 +46,9 @@ pub enum Defect {
     /// The file's content is not what the manifest says.
     #[error("does not match the SHA-256 in the manifest (damaged or replaced?)")]
     Checksum,
+    /// The file was written to after it had been checked.
+    #[error("changed while it was read; a model directory must not be changed in place")]
+    Changed,
     /// Not JSON, or JSON of another shape.
     #[error("{0}")]
     Json(#[from] serde_json::Error),

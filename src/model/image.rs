@@ -142,7 +142,7 @@ mod tests {
         plan.push(Section::Weights, 0, vec![1.5, -2.0]);
         plan.push::<f64>(Section::Weights, 1, &[][..]);
         let mut buffer = ImageBuffer::zeroed(plan.size());
-        plan.write(&mut buffer);
+        plan.write(&mut buffer).unwrap();
         let image = Image::open(buffer.as_bytes()).unwrap();
         assert_eq!(image.section::<u8>(Section::Args, 0).unwrap(), b"{}");
         assert_eq!(image.section::<f64>(Section::Weights, 0).unwrap(), [1.5, -2.0]);
@@ -156,7 +156,7 @@ mod tests {
         let mut plan = ImagePlan::default();
         plan.push(Section::Args, 0, &b"{}"[..]);
         let mut buffer = ImageBuffer::zeroed(plan.size());
-        plan.write(&mut buffer);
+        plan.write(&mut buffer).unwrap();
         let words: &[u64] = bytemuck::cast_slice(buffer.as_bytes());
         for at in 0..words.len() {
             for value in [0, 1, 7, 1 << 40, u64::MAX, u64::MAX - 7] {

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 
 use bytemuck::Pod;
 
+use super::error::Defect;
 use super::image::{ALIGNMENT, ENTRY_WORDS, MAGIC, Section, VERSION};
 
 /// The sections that an image will have.
@@ -15,7 +16,7 @@ pub struct ImagePlan<'a> {
 }
 
 /// Writes a section over zeros.
-type Fill<'a> = Box<dyn FnOnce(&mut [u8]) + 'a>;
+type Fill<'a> = Box<dyn FnOnce(&mut [u8]) -> Result<(), Defect> + 'a>;
 
 struct Planned<'a> {
     section: Section,
@@ -36,7 +37,10 @@ impl<'a> ImagePlan<'a> {
     /// Appends a section. `index` tells sections of one kind apart.
     pub fn push<T: Pod>(&mut self, section: Section, index: usize, content: impl Into<Cow<'a, [T]>>) {
         let content = content.into();
-        self.push_with(section, index, content.len(), move |place: &mut [T]| place.copy_from_slice(&content));
+        self.push_with(section, index, content.len(), move |place: &mut [T]| {
+            place.copy_from_slice(&content);
+            Ok(())
+        });
     }
 
     /// Appends a section of `count` elements that `fill` writes in place, over zeros: a large section is made once.
@@ -45,7 +49,7 @@ impl<'a> ImagePlan<'a> {
         section: Section,
         index: usize,
         count: usize,
-        fill: impl FnOnce(&mut [T]) + 'a,
+        fill: impl FnOnce(&mut [T]) -> Result<(), Defect> + 'a,
     ) {
         let length = count * size_of::<T>();
         let fill = Box::new(move |bytes: &mut [u8]| fill(bytemuck::cast_slice_mut(bytes)));
@@ -63,17 +67,21 @@ impl<'a> ImagePlan<'a> {
     }
 
     /// Writes the image over `place`: as many zeros as it is long, aligned to 8 bytes.
-    pub fn write(self, place: &mut [u8]) {
+    ///
+    /// # Errors
+    /// Of the weights, which may still have to be read.
+    pub fn write(self, place: &mut [u8]) -> Result<(), Defect> {
         let (table_offset, count) = (self.table_offset(), self.sections.len());
         let header = [MAGIC, VERSION, table_offset as u64, count as u64];
         place[..32].copy_from_slice(bytemuck::cast_slice(&header));
         let (mut offset, mut table) = (ALIGNMENT, Vec::with_capacity(count));
         for Planned { section, index, length, fill } in self.sections {
             table.push([section as u64, index as u64, offset as u64, length as u64]);
-            fill(&mut place[offset..offset + length]);
+            fill(&mut place[offset..offset + length])?;
             offset += length.next_multiple_of(ALIGNMENT);
         }
         place[offset..].copy_from_slice(bytemuck::cast_slice(table.as_flattened()));
+        Ok(())
     }
 }
 

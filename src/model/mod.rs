@@ -48,13 +48,13 @@ pub fn build_image_in<P: DerefMut<Target = [u8]>>(
     make_place: impl FnOnce(usize) -> std::io::Result<P>,
 ) -> Result<P, ModelError> {
     let artifact = Artifact::open(directory)?;
-    let sparse = artifact.weights.sparse_form();
-    let plan = plan_image(&artifact, sparse.as_deref());
-    let plan = plan.map_err(|defect| defect.of(directory.join("model.safetensors")))?;
+    let in_tensors = |defect: Defect| defect.of(directory.join("model.safetensors"));
+    let sparse = artifact.weights.sparse_form().map_err(in_tensors)?;
+    let plan = plan_image(&artifact, sparse.as_deref()).map_err(in_tensors)?;
     let mut place = make_place(plan.size()).map_err(|error| Defect::NoRoom(error).of(directory))?;
-    plan.write(&mut place);
+    plan.write(&mut place).map_err(in_tensors)?;
     drop(sparse);
-    drop(artifact); // before the probes, so that the peak is not theirs
+    drop(artifact);
     Model::from_image(&place)
         .and_then(|model| model.prove())
         .map_err(|defect| defect.of(directory.join("manifest.json")))?;
@@ -63,10 +63,10 @@ pub fn build_image_in<P: DerefMut<Target = [u8]>>(
 
 /// The image of an artifact that has been checked.
 pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
-    let sparse = artifact.weights.sparse_form();
+    let sparse = artifact.weights.sparse_form()?;
     let plan = plan_image(artifact, sparse.as_deref())?;
     let mut image = ImageBuffer::zeroed(plan.size());
-    plan.write(&mut image);
+    plan.write(&mut image)?;
     Ok(image)
 }
 

@@ -33,7 +33,7 @@ impl<'a> PlainModel<'a> {
         let columns = artifact.vocabularies.iter().map(|v| v.terms().zip(0..).collect()).collect();
         let analyses =
             (0..artifact.vocabularies.len()).map(|at| artifact.analysis(at)).collect::<Result<_, _>>()?;
-        let coefficients = artifact.weights.by_column(artifact.intercepts.len());
+        let coefficients = artifact.weights.by_column(artifact.intercepts.len())?;
         Ok(Self { artifact, cleaner: artifact.cleaner()?, analyses, columns, coefficients })
     }
 

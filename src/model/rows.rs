@@ -1,17 +1,19 @@
 //! Rows of weights as they lie in an image: one for each feature, padded to whole registers, or the entries that are
 //! not 0, where these are few.
 
-use super::artifact::{SparseWeights, Weights};
+use std::ops::ControlFlow;
+
+use super::artifact::{DenseWeights, SparseWeights, Weights};
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::image_plan::ImagePlan;
 
 /// Stands for "no row" among parents: rows that have parents are numbered from 1.
 const NO_ROW: u32 = 0;
-/// The column of a row that has none: a vectorizer has fewer columns.
-const NO_COLUMN: u32 = u32::MAX;
-/// Terms that are filled at a time: what one cache line of a row of coefficients holds.
-const TERMS_AT_ONCE: usize = 8;
+/// Stands for no column of a row, and for no row of a column: a vectorizer has fewer of both.
+const NONE: u32 = u32::MAX;
+/// Columns that are filled at a time: what one cache line of a row of coefficients holds.
+const COLUMNS_AT_ONCE: usize = 8;
 /// Sparse rows are used where padded ones would have so many times their entries: an entry costs what two or three
 /// values of a padded row cost, in bytes (10 against 8) and in time.
 const SPARSE_MIN: usize = 3;
@@ -38,7 +40,7 @@ pub struct Source<'a> {
 pub struct RowsRecipe<'a> {
     /// Where they come from.
     pub weights: Source<'a>,
-    /// Columns among the vectorizer's own, best in the order in which they lie in the artifact.
+    /// Columns among the vectorizer's own.
     pub columns: Vec<u32>,
     /// The row of each of `columns`.
     pub numbers: Vec<u32>,
@@ -70,7 +72,7 @@ impl<'a> RowsRecipe<'a> {
         let entries = self.weights.sparse.and_then(|sparse| self.entries(sparse));
         let Some(Entries { ends, places, values }) = entries else {
             let padded = self.factors.len() * self.weights.lanes;
-            image.push_with(Section::Weights, at, padded, move |rows| self.fill(rows));
+            image.push_with(Section::Weights, at, padded, move |rows: &mut [f64]| self.fill(rows));
             image.push::<u64>(Section::RowEnds, at, &[][..]);
             image.push::<u16>(Section::RowPlaces, at, &[][..]);
             return;
@@ -87,14 +89,14 @@ impl<'a> RowsRecipe<'a> {
         if !(NARROWEST_SPARSE..=WIDEST_SPARSE).contains(&lanes) {
             return None;
         }
-        let mut columns = vec![NO_COLUMN; self.factors.len()];
+        let mut columns = vec![NONE; self.factors.len()];
         for (&column, &number) in self.columns.iter().zip(&self.numbers) {
             columns[number as usize] = column;
         }
         let mut entries = Entries::default();
         for (row, (&column, &factor)) in columns.iter().zip(&self.factors).enumerate() {
             let own = match column {
-                NO_COLUMN => (&[][..], &[][..]),
+                NONE => (&[][..], &[][..]),
                 column => sparse.column(self.weights.first_column + column as usize),
             };
             let parent = self.parents.get(row).copied().unwrap_or(NO_ROW);
@@ -107,10 +109,10 @@ impl<'a> RowsRecipe<'a> {
     }
 
     /// Writes padded rows over zeros.
-    fn fill(&self, rows: &mut [f64]) {
+    fn fill(&self, rows: &mut [f64]) -> Result<(), Defect> {
         let lanes = self.weights.lanes;
         match self.weights.weights {
-            Weights::Dense(dense) => self.fill_from_dense(dense.columns(), dense.values(), rows),
+            Weights::Dense(dense) => self.fill_from_dense(dense, rows)?,
             Weights::Sparse(sparse) => self.fill_from_sparse(sparse, rows),
         }
         for (row, &parent) in self.parents.iter().enumerate() {
@@ -119,18 +121,33 @@ impl<'a> RowsRecipe<'a> {
                 add(&mut from[..lanes], &before[parent as usize * lanes..]);
             }
         }
+        Ok(())
     }
 
-    fn fill_from_dense(&self, width: usize, values: &[f64], rows: &mut [f64]) {
+    fn fill_from_dense(&self, dense: &DenseWeights, rows: &mut [f64]) -> Result<(), Defect> {
         let Source { first_column, lanes, .. } = self.weights;
-        for (columns, numbers) in self.columns.chunks(TERMS_AT_ONCE).zip(self.numbers.chunks(TERMS_AT_ONCE)) {
-            for (lane, values) in values.chunks_exact(width).enumerate() {
-                for (&column, &number) in columns.iter().zip(numbers) {
-                    let value = values[first_column + column as usize];
-                    rows[number as usize * lanes + lane] = self.factors[number as usize] * value;
+        let most = self.columns.iter().max().map_or(0, |&column| column as usize + 1);
+        let mut number_of = vec![NONE; most];
+        for (&column, &number) in self.columns.iter().zip(&self.numbers) {
+            number_of[column as usize] = number;
+        }
+        dense.blocks(first_column..first_column + most, |first, of_rows| {
+            let numbers = &number_of[first - first_column..];
+            let width = of_rows.first().map_or(0, |row| row.len());
+            // A cache line of each row of coefficients at a time.
+            for at in (0..width).step_by(COLUMNS_AT_ONCE) {
+                let end = width.min(at + COLUMNS_AT_ONCE);
+                for (lane, values) in of_rows.iter().enumerate() {
+                    for (&number, value) in numbers[at..end].iter().zip(&values[at..end]) {
+                        if number != NONE {
+                            let number = number as usize;
+                            rows[number * lanes + lane] = self.factors[number] * value;
+                        }
+                    }
                 }
             }
-        }
+            ControlFlow::Continue(())
+        })
     }
 
     fn fill_from_sparse(&self, sparse: &SparseWeights, rows: &mut [f64]) {

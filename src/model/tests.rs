@@ -142,7 +142,7 @@ proptest! {
 fn mostly_zero(recipe: &Recipe, seed: u64) -> Artifact {
     let mut artifact = recipe.artifact();
     let is_kept = |at: usize| (at as u64 ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 == 0;
-    let all = artifact.weights.by_column(recipe.rows);
+    let all = artifact.weights.by_column(recipe.rows).unwrap();
     let columns = artifact.columns();
     let value = |at: usize| {
         let (row, column) = (at / columns, at % columns);
@@ -154,7 +154,7 @@ fn mostly_zero(recipe: &Recipe, seed: u64) -> Artifact {
 
 fn image_of(plan: super::ImagePlan<'_>) -> super::ImageBuffer {
     let mut image = super::ImageBuffer::zeroed(plan.size());
-    plan.write(&mut image);
+    plan.write(&mut image).unwrap();
     image
 }
 
@@ -171,7 +171,7 @@ proptest! {
     ) {
         let recipe = Recipe { analyzer, rows, ..recipe };
         let mut artifact = mostly_zero(&recipe, seed);
-        let sparse = artifact.weights.sparse_form().map(Cow::into_owned);
+        let sparse = artifact.weights.sparse_form().unwrap().map(Cow::into_owned);
         prop_assume!(sparse.is_some()); // of a few weights, more than one in sixteen may have been kept
         let sparse = sparse.unwrap();
         let padded = image_of(plan_image(&artifact, None).unwrap());
@@ -210,6 +210,6 @@ fn a_model_that_is_mostly_zero_takes_less_room() {
     };
     let artifact = mostly_zero(&recipe, 7);
     let padded = plan_image(&artifact, None).unwrap().size();
-    let sparse = plan_image(&artifact, artifact.weights.sparse_form().as_deref()).unwrap().size();
+    let sparse = plan_image(&artifact, artifact.weights.sparse_form().unwrap().as_deref()).unwrap().size();
     assert!(sparse * 3 < padded, "{sparse} bytes, {padded} with padded rows");
 }

@@ -7,9 +7,8 @@ mod tensors;
 mod weights;
 
 use std::path::Path;
-use std::sync::Arc;
 
-use self::file::{read_bounded, read_listed};
+use self::file::{CheckedFile, read_bounded, read_listed};
 use self::parts::Parts;
 pub use self::weights::{DenseWeights, SparseWeights, Weights};
 use super::analysis::Analysis;
@@ -118,29 +117,29 @@ impl Artifact {
         let manifest_bytes =
             read_bounded(&manifest_path, DOCUMENT_BYTES_MAX).map_err(|defect| defect.of(&manifest_path))?;
         let manifest = Manifest::parse(&manifest_bytes).map_err(|defect| defect.of(&manifest_path))?;
-        for (name, required) in [(TENSORS, true), (ARGS, false), (PERFORMANCE, false)] {
-            if required && !manifest.files.contains_key(name) {
-                return Err(Defect::UnlistedFile(name).of(&manifest_path));
-            }
+        if !manifest.files.contains_key(TENSORS) {
+            return Err(Defect::UnlistedFile(TENSORS).of(&manifest_path));
         }
         if let Some(name) =
             manifest.files.keys().find(|name| ![TENSORS, ARGS, PERFORMANCE].contains(&name.as_str()))
         {
             return Err(Defect::UnknownFile(name.clone()).of(&manifest_path));
         }
-        let read = |name: &str, most: u64| match manifest.files.get(name) {
+        let read = |name: &str| match manifest.files.get(name) {
             Some(entry) => {
                 let path = directory.join(name);
-                read_listed(&path, entry, most).map_err(|defect| defect.of(&path))
+                read_listed(&path, entry, DOCUMENT_BYTES_MAX).map_err(|defect| defect.of(&path))
             }
             None => Ok(b"{}".to_vec()),
         };
-        let (args, performance) = (read(ARGS, DOCUMENT_BYTES_MAX)?, read(PERFORMANCE, DOCUMENT_BYTES_MAX)?);
+        let (args, performance) = (read(ARGS)?, read(PERFORMANCE)?);
         for (name, document) in [(ARGS, &args), (PERFORMANCE, &performance)] {
             Document::parse(document).map_err(|error| Defect::from(error).of(directory.join(name)))?;
         }
-        let tensors = Arc::new(read(TENSORS, TENSORS_BYTES_MAX)?);
-        let parts = Parts::read(&manifest, &tensors).map_err(|defect| defect.of(directory.join(TENSORS)))?;
+        let tensors_path = directory.join(TENSORS);
+        let parts = CheckedFile::open(&tensors_path, &manifest.files[TENSORS], TENSORS_BYTES_MAX)
+            .and_then(|file| Parts::read(&manifest, file))
+            .map_err(|defect| defect.of(tensors_path))?;
         let artifact = Self {
             args,
             performance,

@@ -1,11 +1,10 @@
 //! What `model.safetensors` holds: every tensor that the manifest asks for, checked.
 
-use std::sync::Arc;
-
 use super::super::classifier::{CalibrationMethod, LinearClassifier, WeightStorage};
 use super::super::error::Defect;
 use super::super::manifest::{Manifest, Vectorizer};
 use super::super::vectorizer::StripAccents;
+use super::file::CheckedFile;
 use super::tensors::Tensors;
 use super::{ACCENTS, AccentTables, CalibrationTensors, PatternTables, SparseWeights, Vocabulary, Weights};
 use crate::text::characters::CharacterTables;
@@ -21,9 +20,9 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Reads and checks all tensors. Large ones stay where they are in `file`.
-    pub(super) fn read(manifest: &Manifest, file: &Arc<Vec<u8>>) -> Result<Self, Defect> {
-        let mut tensors = Tensors::parse(file)?;
+    /// Reads and checks all tensors; dense weights stay in the file, and are checked when they are read.
+    pub(super) fn read(manifest: &Manifest, file: CheckedFile) -> Result<Self, Defect> {
+        let mut tensors = Tensors::open(file)?;
         let vocabularies = manifest
             .pipeline
             .vectorizers
@@ -50,11 +49,7 @@ impl Parts {
     }
 }
 
-fn read_sparse_weights(
-    tensors: &mut Tensors<'_>,
-    rows: usize,
-    columns: usize,
-) -> Result<SparseWeights, Defect> {
+fn read_sparse_weights(tensors: &mut Tensors, rows: usize, columns: usize) -> Result<SparseWeights, Defect> {
     let name = "classifier.coef.ends";
     let ends = tensors.u32(name, &[columns])?;
     if !ends.is_sorted() {
@@ -81,7 +76,7 @@ fn read_sparse_weights(
 }
 
 fn read_calibration(
-    tensors: &mut Tensors<'_>,
+    tensors: &mut Tensors,
     classifier: &LinearClassifier,
 ) -> Result<CalibrationTensors, Defect> {
     let rows = classifier.rows;
@@ -121,7 +116,7 @@ fn read_calibration(
 }
 
 fn read_accents(
-    tensors: &mut Tensors<'_>,
+    tensors: &mut Tensors,
     vectorizers: &[Vectorizer],
 ) -> Result<[Option<AccentTables>; 2], Defect> {
     let mut read = [None, None];
@@ -131,7 +126,7 @@ fn read_accents(
             let tables = AccentTables {
                 codes: tensors.numbers(&name("codes"))?,
                 ends: tensors.numbers(&name("ends"))?,
-                text: tensors.bytes(&name("text"))?.to_vec(),
+                text: tensors.bytes(&name("text"))?,
             };
             tables.view(kind)?;
             read[kind as usize] = Some(tables);
@@ -140,11 +135,7 @@ fn read_accents(
     Ok(read)
 }
 
-fn read_vocabulary(
-    tensors: &mut Tensors<'_>,
-    at: usize,
-    vectorizer: &Vectorizer,
-) -> Result<Vocabulary, Defect> {
+fn read_vocabulary(tensors: &mut Tensors, at: usize, vectorizer: &Vectorizer) -> Result<Vocabulary, Defect> {
     let name = |tensor: &str| format!("vectorizer.{at}.{tensor}");
     let settings = vectorizer.settings();
     let features = settings.features;
@@ -153,7 +144,7 @@ fn read_vocabulary(
         Vectorizer::Hashing(_) => (Vec::new(), Vec::new()),
         Vectorizer::Vocabulary(_) => {
             let ends = tensors.u32(&name("term_ends"), &[features])?;
-            (tensors.bytes(&name("terms"))?.to_vec(), ends)
+            (tensors.bytes(&name("terms"))?, ends)
         }
     };
     let mut scales = Vec::new();

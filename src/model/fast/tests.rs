@@ -18,7 +18,7 @@ fn assert_same(artifact: &Artifact, texts: &[String]) {
     let (mut scratch, mut plain_scratch) = (model.scratch(), plain.scratch());
     let mut expected = Vec::new();
     let rows = artifact.intercepts.len();
-    let weights = artifact.weights.by_column(rows);
+    let weights = artifact.weights.by_column(rows).unwrap();
     for text in texts {
         plain.decision(text, &mut plain_scratch, &mut expected);
         let found = model.decision(text, &mut scratch);
