@@ -1,6 +1,7 @@
 //! The one door to the operating system. Decides nothing.
 
 pub(crate) mod child;
+pub(crate) mod exec;
 pub(crate) mod inherited;
 pub(crate) mod oom;
 pub(crate) mod proc;

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linnet::process::clock;
-use linnet::process::shared_memory::map_scoreboard;
+use linnet::process::shared_memory::{make_scoreboard, map_scoreboard};
 use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
 
 use self::publish::publish;
@@ -34,19 +34,25 @@ use crate::sample::Sampler;
 use crate::settings::SettingsBook;
 use crate::sockets::Sockets;
 use crate::status;
-use crate::upgrade::{Invocation, Predecessor, Successor};
+use crate::upgrade::Invocation;
+use crate::upgrade::beside::{Predecessor, Successor};
+use crate::upgrade::estate::Inheritance;
 
 /// The things that actions act on.
 pub(crate) struct Performer {
     settings: SettingsBook,
     scoreboard: Scoreboard,
+    scoreboard_file: OwnedFd,
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
     loader: Option<Loader>,
     /// How to start this program again, and what this one was started with.
     invocation: Invocation,
     predecessor: Option<Predecessor>,
+    /// The program on disk, started beside this one, or as a child that is to prove itself.
     successor: Option<Successor>,
+    /// It has proven itself, and this has not been told.
+    proven: bool,
     running: Vec<Running>,
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
@@ -73,16 +79,19 @@ impl Performer {
     ) -> io::Result<Self> {
         let identity = Identity::resolve(&settings.running().user, &settings.running().group)?;
         child::call_process(&settings.running().proc_name);
-        let scoreboard = map_scoreboard(settings.running().max_workers * SEATS_PER_SLOT)?;
+        let seats = settings.running().max_workers * SEATS_PER_SLOT;
+        let (scoreboard, scoreboard_file) = make_scoreboard(seats)?;
         Ok(Self {
             settings,
             scoreboard,
+            scoreboard_file,
             sockets: None,
             images: BTreeMap::new(),
             loader: None,
             invocation,
             predecessor,
             successor: None,
+            proven: false,
             running: Vec::new(),
             events: VecDeque::new(),
             control: None,
@@ -96,6 +105,21 @@ impl Performer {
             pidfile: None,
             notifier: Notifier::from_environment(),
         })
+    }
+
+    /// A performer with all that another program has left it in this process.
+    pub(crate) fn inherit(
+        settings: SettingsBook,
+        invocation: Invocation,
+        inheritance: Inheritance,
+    ) -> io::Result<Self> {
+        let mut performer = Self::new(settings, invocation, None)?;
+        performer.scoreboard = map_scoreboard(&inheritance.scoreboard, inheritance.layout.seats)?;
+        performer.scoreboard_file = inheritance.scoreboard;
+        performer.images = inheritance.images;
+        performer.running = inheritance.workers.into_iter().map(Running::inherit).collect();
+        performer.keep_names(inheritance.relayed).map_err(io::Error::other)?;
+        Ok(performer)
     }
 
     /// Performs one action.
@@ -121,6 +145,8 @@ impl Performer {
             Action::Steer(slots) => self.steer(&slots),
             Action::IgnoreNewConnections => self.ignore_new_connections(),
             Action::Upgrade => self.upgrade(),
+            Action::Prove(fleet) => self.prove(*fleet),
+            Action::Become(fleet) => self.give_place(*fleet),
             Action::StopUpgrade => self.successor.iter().for_each(Successor::kill),
             Action::TakeOver(slots) => self.take_over(slots),
             Action::ReopenLogs => self.reopen_logs(),
