@@ -1,5 +1,6 @@
 //! The binary `linnet`: the story of a boot. `LIFECYCLE.md` beside this folder tells it in words.
 
+mod activation;
 mod check;
 mod cli;
 mod ctl;
@@ -54,7 +55,7 @@ fn serve(args: SettingsArgs) -> ExitCode {
     let mut origin = match Origin::from_environment() {
         Ok(origin) => origin,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "cannot take over: {error}");
+            let _ = writeln!(std::io::stderr(), "cannot start: {error}");
             return ExitCode::from(EXIT_FAILED);
         }
     };
@@ -83,6 +84,7 @@ fn serve(args: SettingsArgs) -> ExitCode {
         return ExitCode::from(EXIT_FAILED);
     }
     log::start(settings.loglevel);
+    os::limits::raise_descriptor_limit();
     let book = SettingsBook::new(loader, settings);
     match invocation.and_then(|invocation| supervise::run(book, invocation, origin)) {
         Ok(false) => ExitCode::SUCCESS,

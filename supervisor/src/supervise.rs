@@ -32,7 +32,10 @@ pub(crate) fn run(settings: SettingsBook, invocation: Invocation, origin: Origin
             (fleet, Performer::new(settings, invocation, Some(predecessor))?)
         }
         Origin::ToProve(proof) => return Ok(!proof.give(&settings)),
-        Origin::Fresh => (Fleet::new(policy), Performer::new(settings, invocation, None)?),
+        Origin::Fresh(sockets) => {
+            let performer = Performer::new(settings, invocation, None)?;
+            (Fleet::new(policy), performer.with_sockets(sockets))
+        }
     };
     handle(&mut fleet, &mut performer, Event::Start);
     loop {

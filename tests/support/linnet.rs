@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -114,7 +115,8 @@ impl Start {
         Some(self.command_line(command))
     }
 
-    fn command_line(mut self, mut command: Command) -> Self {
+    /// Runs this command line, which ends in a Linnet, under the settings so far.
+    pub(crate) fn command_line(mut self, mut command: Command) -> Self {
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -124,6 +126,18 @@ impl Start {
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         self.command = command;
         self
+    }
+
+    /// Starts with these as standard input and output.
+    pub(crate) fn standard_streams(mut self, input: OwnedFd, output: OwnedFd) -> Self {
+        self.command.stdin(Stdio::from(input)).stdout(Stdio::from(output));
+        self
+    }
+
+    /// What a variable of the environment was set to.
+    pub(crate) fn value(&self, name: &str) -> String {
+        let value = self.command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+        value.unwrap().to_str().unwrap().to_owned()
     }
 
     /// A path in the test's own folder.

@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::execvpe;
 
-/// Executes `program` in `directory`, with the environment of this process and the variable `added`, and leaves the
+/// Executes `program` in `directory`, with the environment of this process the variable `added`, and without `removed`, and leaves the
 /// descriptors `pass_on` open. Returns only if that fails, and then everything is as it was.
 ///
 /// Not `std`'s exec: that opens the signal mask first, and a TERM that is pending would be lost.
@@ -20,11 +20,12 @@ pub(crate) fn become_program(
     arguments: &[OsString],
     directory: &Path,
     added: (&str, String),
+    removed: &[&str],
     pass_on: &[BorrowedFd<'_>],
 ) -> io::Error {
     let before = env::current_dir();
     let outcome: io::Result<Infallible> =
-        prepare(program, arguments, added).and_then(|(program, arguments, environment)| {
+        prepare(program, arguments, added, removed).and_then(|(program, arguments, environment)| {
             env::set_current_dir(directory)?;
             set_flags(pass_on, FdFlag::empty())?;
             Ok(execvpe(&program, &arguments, &environment)?)
@@ -40,11 +41,17 @@ pub(crate) fn become_program(
 
 type Prepared = (CString, Vec<CString>, Vec<CString>);
 
-fn prepare(program: &Path, arguments: &[OsString], added: (&str, String)) -> io::Result<Prepared> {
+fn prepare(
+    program: &Path,
+    arguments: &[OsString],
+    added: (&str, String),
+    removed: &[&str],
+) -> io::Result<Prepared> {
     let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::other);
     let program = text(program.as_os_str().to_owned())?;
     let all = [program.clone()].into_iter().map(Ok).chain(arguments.iter().cloned().map(text));
-    let kept = env::vars_os().filter(|(name, _)| name != OsStr::new(added.0));
+    let replaced = |name: &OsStr| removed.iter().chain([&added.0]).any(|other| name == *other);
+    let kept = env::vars_os().filter(|(name, _)| !replaced(name));
     let variables = kept.chain([(OsString::from(added.0), OsString::from(added.1))]);
     let line = |(mut name, value): (OsString, OsString)| {
         name.push("=");

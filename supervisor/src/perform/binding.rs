@@ -9,7 +9,7 @@ use crate::ctl::server::{ControlServer, LegacyControl};
 use crate::fleet::Event;
 use crate::os::proc::longest_backlog;
 use crate::pidfile::Pidfile;
-use crate::sockets::{Legacy, Sockets};
+use crate::sockets::{Given, Sockets};
 use crate::upgrade::beside::{Predecessor, Relayed};
 
 impl Performer {
@@ -24,8 +24,8 @@ impl Performer {
     /// All that may need privileges. What has been made is kept even if what follows fails, so that it is removed again.
     fn take_names(&mut self) -> Result<(), String> {
         let (listeners, control) = match self.predecessor.as_mut().and_then(Predecessor::take_relayed) {
-            Some(relayed) => (Some(relayed.listeners), relayed.control),
-            None => (None, None),
+            Some(relayed) => (Given::Legacy(relayed.listeners), relayed.control),
+            None => (std::mem::replace(&mut self.given, Given::Nothing), None),
         };
         self.bind_sockets(listeners)?;
         if let Some(address) = self.sockets.as_ref().and_then(Sockets::metrics) {
@@ -37,18 +37,16 @@ impl Performer {
 
     /// Goes on with what another program has had in this process.
     pub(super) fn keep_names(&mut self, relayed: Relayed) -> Result<(), String> {
-        self.bind_sockets(Some(relayed.listeners))?;
+        self.bind_sockets(Given::Legacy(relayed.listeners))?;
         self.sockets.iter_mut().for_each(Sockets::own_files);
         self.take_control(relayed.control)?;
         self.control.iter_mut().for_each(ControlServer::own);
         self.write_pidfile()
     }
 
-    fn bind_sockets(&mut self, legacy: Option<Vec<Legacy<OwnedFd>>>) -> Result<(), String> {
+    fn bind_sockets(&mut self, given: Given) -> Result<(), String> {
         let settings = self.settings.running();
-        let metrics = settings.metrics_bind.as_ref();
-        let sockets = Sockets::bind(&settings.bind, metrics, settings.max_workers, settings.backlog, legacy)
-            .map_err(|e| e.to_string())?;
+        let sockets = Sockets::bind(settings, given).map_err(|e| e.to_string())?;
         if let Some(longest) = longest_backlog().filter(|longest| *longest < settings.backlog) {
             tracing::warn!(backlog = settings.backlog, longest, "net.core.somaxconn cuts the accept queues");
         }
@@ -81,7 +79,7 @@ impl Performer {
     }
 
     pub(super) fn listen(&mut self, slot: usize) {
-        if let Some(Err(error)) = self.sockets.as_mut().map(|sockets| sockets.listen(slot)) {
+        if let Some(Err(error)) = self.sockets.as_mut().map(|sockets| sockets.let_listen(slot)) {
             tracing::error!(slot, %error, "cannot listen");
         }
     }

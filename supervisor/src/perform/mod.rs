@@ -20,6 +20,7 @@ use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
 
 use self::publish::publish;
 use self::running::Running;
+use crate::activation::Activated;
 use crate::ctl::protocol::Response;
 use crate::ctl::server::{ControlServer, Heard};
 use crate::fleet::{Action, AskId, Event, Generation, Notice, Report};
@@ -32,7 +33,7 @@ use crate::os::oom::OomKills;
 use crate::pidfile::Pidfile;
 use crate::sample::Sampler;
 use crate::settings::SettingsBook;
-use crate::sockets::Sockets;
+use crate::sockets::{Given, Sockets};
 use crate::status;
 use crate::upgrade::Invocation;
 use crate::upgrade::beside::{Predecessor, Successor};
@@ -43,6 +44,8 @@ pub(crate) struct Performer {
     settings: SettingsBook,
     scoreboard: Scoreboard,
     scoreboard_file: OwnedFd,
+    /// What the sockets are to be made from.
+    given: Given,
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
     loader: Option<Loader>,
@@ -85,6 +88,7 @@ impl Performer {
             settings,
             scoreboard,
             scoreboard_file,
+            given: Given::Nothing,
             sockets: None,
             images: BTreeMap::new(),
             loader: None,
@@ -105,6 +109,18 @@ impl Performer {
             pidfile: None,
             notifier: Notifier::from_environment(),
         })
+    }
+
+    /// The same, to use the sockets that a service manager has passed on, if there are any.
+    pub(crate) fn with_sockets(mut self, activated: Vec<Activated>) -> Self {
+        if !activated.is_empty() {
+            tracing::info!(
+                sockets = activated.len(),
+                "`bind` is not used: listening on what was passed on (LISTEN_FDS)"
+            );
+            self.given = Given::Activated(activated);
+        }
+        self
     }
 
     /// A performer with all that another program has left it in this process.
@@ -224,7 +240,8 @@ impl Performer {
     fn report(&mut self, id: AskId, report: Report) {
         let age = clock::monotonic().saturating_sub(self.began);
         let settings = self.settings.running();
-        let status = status::compose(report, self.scoreboard, &self.sampler, settings, age);
+        let listen = self.sockets.as_ref().map_or("", Sockets::listen);
+        let status = status::compose(report, self.scoreboard, &self.sampler, settings, listen, age);
         self.answer(id, &Response::with(status));
     }
 

@@ -9,9 +9,11 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use linnet::process::channel::{FAILED, MAX_REASON, failure_report};
+use linnet::wire::connection::Sharing;
 use serde::{Deserialize, Serialize};
 
 use super::{Inherited, Invocation, VARIABLE};
+use crate::activation;
 use crate::ctl::server::LegacyControl;
 use crate::fleet::Exit;
 use crate::os::child::{self, Child};
@@ -37,6 +39,7 @@ struct Group {
     asked: String,
     sockets: Vec<RawFd>,
     listening: Vec<usize>,
+    sharing: Sharing,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -55,6 +58,7 @@ impl Relay {
             asked: legacy.asked,
             sockets: legacy.sockets.iter().map(BorrowedFd::as_raw_fd).collect(),
             listening: legacy.listening,
+            sharing: legacy.sharing,
         });
         let control =
             control.map(|control| Control { path: control.path, socket: control.socket.as_raw_fd() });
@@ -70,8 +74,9 @@ impl Relay {
     /// Takes what was passed on.
     pub(crate) fn adopt(self) -> io::Result<Relayed> {
         let adopt = |group: Group| -> io::Result<_> {
-            let sockets = group.sockets.into_iter().map(inherited::adopt).collect::<io::Result<_>>()?;
-            Ok(Legacy { asked: group.asked, sockets, listening: group.listening })
+            let sockets = group.sockets.iter().copied().map(inherited::adopt).collect::<io::Result<_>>()?;
+            let Group { asked, listening, sharing, .. } = group;
+            Ok(Legacy { asked, sockets, listening, sharing })
         };
         let listeners = self.groups.into_iter().map(adopt).collect::<io::Result<_>>()?;
         let control = self.control.map(|control| -> io::Result<_> {
@@ -138,6 +143,9 @@ impl Successor {
         let mut command = std::process::Command::new(&invocation.program);
         command.args(&invocation.arguments).current_dir(&invocation.directory);
         command.env(VARIABLE, serde_json::to_string(&inherited)?);
+        for name in activation::VARIABLES {
+            command.env_remove(name);
+        }
         Ok(Self { child: child::execute(command, pass_on)?, channel, said: Vec::new(), serves: false })
     }
 

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::beside::{Predecessor, Relay};
 use self::estate::Inheritance;
 use self::prove::Proof;
+use crate::activation::{self, Activated};
 use crate::os::exec::become_program;
 
 /// The variable that tells a supervisor what it inherits.
@@ -73,13 +74,13 @@ pub(crate) fn become_heir(
     let mut pass_on = pass_on.to_vec();
     pass_on.push(document.as_fd());
     let Invocation { program, arguments, directory } = invocation;
-    become_program(program, arguments, directory, (VARIABLE, text), &pass_on)
+    become_program(program, arguments, directory, (VARIABLE, text), &activation::VARIABLES, &pass_on)
 }
 
 /// Where this program comes from.
 pub(crate) enum Origin {
-    /// An operator has started it.
-    Fresh,
+    /// An operator has started it, or a service manager, which may have passed sockets on.
+    Fresh(Vec<Activated>),
     /// Another supervisor has, to be replaced by it.
     Beside(Predecessor),
     /// Another supervisor has, to see whether it could take its place.
@@ -94,7 +95,8 @@ impl Origin {
     /// # Errors
     /// If it says that there is something to inherit, but that is not so, or cannot be read by this program.
     pub(crate) fn from_environment() -> io::Result<Self> {
-        let Some(text) = env::var_os(VARIABLE) else { return Ok(Self::Fresh) };
+        let fresh = || activation::take().map(Self::Fresh).map_err(io::Error::other);
+        let Some(text) = env::var_os(VARIABLE) else { return fresh() };
         let (parent, this) = (getppid().as_raw(), getpid().as_raw());
         Ok(match serde_json::from_slice(text.as_encoded_bytes())? {
             Inherited::Beside { by, channel, relay } if by == parent => {
@@ -106,7 +108,7 @@ impl Origin {
             Inherited::InPlace { by, estate } if by == this => {
                 Self::InPlace(Box::new(Inheritance::adopt(estate)?))
             }
-            _ => Self::Fresh,
+            _ => fresh()?,
         })
     }
 
@@ -115,7 +117,7 @@ impl Origin {
         match self {
             Self::ToProve(proof) => proof.inheritance(),
             Self::InPlace(inheritance) => Some(inheritance),
-            Self::Fresh | Self::Beside(_) => None,
+            Self::Fresh(_) | Self::Beside(_) => None,
         }
     }
 
@@ -124,7 +126,7 @@ impl Origin {
         match self {
             Self::Beside(predecessor) => predecessor.tell_failure(reason),
             Self::ToProve(proof) => proof.tell_failure(reason),
-            Self::Fresh | Self::InPlace(_) => {}
+            Self::Fresh(_) | Self::InPlace(_) => {}
         }
     }
 }

@@ -251,6 +251,7 @@ fn scaling_stays_within_the_slots_and_steers_before_it_retires() {
     assert_eq!(world.state.ready_workers, MAX_WORKERS);
     world.tell(Event::Command(Command::ScaleDown));
     assert_eq!(world.fleet.steered, [0, 1, 2, 3, 4]);
+    assert_eq!(world.children[&world.in_slot(5)].orders, [Order::Serve, Order::StandDown]);
     for _ in 0..10 {
         world.tell(Event::Command(Command::ScaleDown));
     }
@@ -425,7 +426,7 @@ fn a_replaced_fleet_leaves_the_queues_that_are_served_and_empties_the_others() {
     assert!(world.let_go && world.state.ready && !world.state.draining, "{:?}", world.state);
     let orders = |world: &World, slot| world.children[&world.in_slot(slot)].orders.clone();
     assert_eq!(orders(&world, 0), [Order::Serve, Order::HandOver]);
-    assert_eq!(orders(&world, WORKERS - 1), [Order::Serve, Order::DrainQueue]);
+    assert_eq!(orders(&world, WORKERS - 1), [Order::Serve, Order::StandDown]);
     // Nobody has emptied this queue, nobody else will.
     world.end(world.in_slot(WORKERS - 1), Exit::Signal("SIGKILL"));
     assert_eq!(world.children.len(), WORKERS);
