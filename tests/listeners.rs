@@ -217,6 +217,30 @@ fn systemd_passes_sockets_on_as_expected() {
 }
 
 #[test]
+fn where_the_kernel_refuses_to_steer_the_start_says_what_holds_then() {
+    // A network of its own, in which no socket may have a program as long as this one.
+    let refusing = "echo 1 > /proc/sys/net/core/optmem_max && ";
+    let network = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--mount-proc", "--pid", "--fork", "--kill-child", "sh", "-c", script]);
+        command
+    };
+    let tried = network(&format!("{refusing} true")).output();
+    if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+        return leave_out(&format!("no network can be made in which steering is refused: {tried:?}"));
+    }
+    let start = Start::with_workers(2);
+    let unix = start.path("linnet.sock");
+    let start = start.set("BIND", &format!("127.0.0.1:0,unix:{}", unix.display()));
+    let linnet = start.command_line(network(&format!("{refusing} exec '{BINARY}'"))).spawn();
+    linnet.wait_for("fleet ready");
+    let line = linnet.wait_for("cannot steer connections");
+    assert!(line.contains("the kernel spreads them over all slots"), "{line}");
+    // Once, and it serves all the same.
+    assert_eq!((linnet.logged("cannot steer"), status_over(&unix)), (1, 200));
+}
+
+#[test]
 fn a_backlog_that_the_system_cuts_is_warned_about() {
     let longest: u32 = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
     let cut = |backlog: u32| {
