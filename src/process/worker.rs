@@ -73,7 +73,7 @@ pub fn run(worker: Worker) -> u8 {
     let seat = worker.slot.seat();
     seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
     let Ok(mut channel) = worker.channel.try_clone() else { return EXIT_BOOT_FAILED };
-    if let Err(error) = tell_on_abort() {
+    if let Err(error) = tell_on_abort(worker.settings.log_format) {
         tracing::warn!(%error, "a worker that is stuck will not say where");
     }
     match boot(worker) {
@@ -103,12 +103,17 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
     let Worker { slot_number, settings, sockets, slot, channel, max_requests, .. } = worker;
     let patience =
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
-    let server = Server::new(App::new(model, &settings, slot), slot);
+    let app = App::new(model, &settings, slot);
+    let access_log = app.access_log();
+    let server = Server::new(app, slot);
     let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
     let sockets = RefCell::new(Some(sockets));
     spawn_local(beat(slot, heartbeat_interval(settings.timeout)));
+    if let Some(log) = &access_log {
+        spawn_local(Rc::clone(log).write_regularly());
+    }
     tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
 
     let retired = Rc::new(tokio::sync::Notify::new());
@@ -137,6 +142,9 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
             Some(Order::Quit) => return Ok(EXIT_DONE),
             Some(Order::ReopenLogs) => {
                 reopen_log(&settings);
+                if let Some(log) = &access_log {
+                    log.reopen();
+                }
                 continue;
             }
             None => continue,

@@ -58,6 +58,7 @@ struct Totals {
     predictions: Vec<u64>,
     texts: u64,
     accepted: u64,
+    access_log_lost: u64,
     cache: [u64; 2],
     request: Durations,
     predict: Durations,
@@ -87,6 +88,7 @@ impl Totals {
         }
         self.texts += read(&counters.texts);
         self.accepted += read(&counters.accepted);
+        self.access_log_lost += read(&counters.access_log_lost);
         self.cache[0] += read(&counters.cache_lookups);
         self.cache[1] += read(&counters.cache_hits);
         self.request.add(&counters.request_micros);
@@ -169,6 +171,8 @@ fn write_totals(page: &mut Page, totals: &Totals, about: &About<'_>) {
     page.one("linnet_word_cache_lookups_total", "counter", lookups, &[], totals.cache[0]);
     page.one("linnet_word_cache_hits_total", "counter", "Words found there.", &[], totals.cache[1]);
     page.one("linnet_connections_total", "counter", "Connections accepted.", &[], totals.accepted);
+    let lost = "Lines of the access log that could not be written.";
+    page.one("linnet_access_log_lines_lost_total", "counter", lost, &[], totals.access_log_lost);
     let help = "Time from a request's head to its answer.";
     page.histogram("linnet_request_duration_seconds", help, &totals.request);
     let help = "Time from a whole body to its predictions, per request.";

@@ -40,6 +40,8 @@ pub struct Counters {
     pub cache_hits: AtomicU64,
     /// Texts predicted.
     pub texts: AtomicU64,
+    /// Lines of the access log that could not be written.
+    pub access_log_lost: AtomicU64,
     /// Connections accepted.
     pub accepted: AtomicU64,
     /// Time from a request's head to its answer, in microseconds.
@@ -71,6 +73,7 @@ impl Counters {
         move_count(&self.cache_lookups, &other.cache_lookups);
         move_count(&self.cache_hits, &other.cache_hits);
         move_count(&self.texts, &other.texts);
+        move_count(&self.access_log_lost, &other.access_log_lost);
         move_count(&self.accepted, &other.accepted);
         self.request_micros.absorb(&other.request_micros);
         self.predict_micros.absorb(&other.predict_micros);

@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::access_log::{AccessLog, Exchange};
 use super::api::{health, lesson};
 use super::body::{self, BodyError};
 use super::in_flight::{InFlight, Ticket};
@@ -52,6 +54,7 @@ pub struct App {
     trusted_proxies: TrustedPeers,
     in_flight: InFlight,
     slot: SlotHandle,
+    access_log: Option<Rc<AccessLog>>,
 }
 
 /// What an address serves.
@@ -107,7 +110,13 @@ impl App {
             trusted_proxies: settings.forwarded_allow_ips.clone(),
             in_flight: InFlight::new(slot),
             slot,
+            access_log: AccessLog::open(settings, slot),
         }
+    }
+
+    /// The access log, if there is one.
+    pub fn access_log(&self) -> Option<Rc<AccessLog>> {
+        self.access_log.clone()
     }
 
     /// Answers one request. Never fails: what goes wrong has a status. The request stays where it is, since moving it
@@ -131,8 +140,33 @@ impl App {
             Decision::Redirect(other) => self.redirect(connection, request, other, began),
             Decision::NotFound => refuse(StatusCode::NOT_FOUND, "Not Found"),
         };
-        self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+        self.count(connection, request, counted, &answer, began.elapsed());
         answer
+    }
+
+    /// Counts an answer, and notes it in the access log.
+    fn count(
+        &self,
+        connection: &Connection,
+        request: &Request<Incoming>,
+        route: scoreboard::Route,
+        answer: &Answer,
+        took: Duration,
+    ) {
+        self.slot.count_request(route, answer.status().as_u16(), took);
+        if let Some(log) = &self.access_log {
+            log.note(&Exchange {
+                method: request.method(),
+                uri: request.uri(),
+                version: request.version(),
+                headers: request.headers(),
+                peer: connection.peer,
+                status: answer.status().as_u16(),
+                answer_headers: answer.headers(),
+                body_bytes: answer.body().size_hint().lower(),
+                took,
+            });
+        }
     }
 
     fn get(
@@ -204,7 +238,7 @@ impl App {
             Ok(body) => body,
             Err(error) => {
                 let answer = self.refuse_body(error);
-                self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+                self.count(connection, request, counted, &answer, began.elapsed());
                 return answer;
             }
         };
@@ -218,14 +252,20 @@ impl App {
                 self.keep(predict);
                 let ended = Instant::now();
                 self.count_pipeline(texts, ended.saturating_duration_since(received));
-                self.slot.count_request(counted, 200, ended.saturating_duration_since(began));
+                let took = ended.saturating_duration_since(began);
+                if self.access_log.is_some() {
+                    let answer = json(StatusCode::OK, body);
+                    self.count(connection, request, counted, &answer, took);
+                    return answer;
+                }
+                self.slot.count_request(counted, 200, took);
                 return json_in(std::mem::take(request.headers_mut()), StatusCode::OK, body);
             }
             Err(refusal) => {
                 json(StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST), refusal.body)
             }
         };
-        self.slot.count_request(counted, answer.status().as_u16(), began.elapsed());
+        self.count(connection, request, counted, &answer, began.elapsed());
         answer
     }
 

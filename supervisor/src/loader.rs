@@ -14,6 +14,7 @@ use linnet::process::worker::{EXIT_BOOT_FAILED, EXIT_DONE};
 
 use crate::fleet::{Exit, Generation};
 use crate::identity::Identity;
+use crate::log::{self, Role};
 use crate::os::child::{self, Child};
 
 /// A loader at work.
@@ -36,12 +37,15 @@ impl Loader {
         let (report, mut said) = UnixStream::pair()?;
         report.set_nonblocking(true)?;
         let keep = [image.as_raw_fd(), said.as_raw_fd()];
-        let child = child::spawn(&keep, name, || match load(directory, identity, &image) {
-            Ok(()) => EXIT_DONE,
-            Err(reason) => {
-                // If even this fails, the exit status still says that loading failed.
-                let _ = said.write_all(&failure_report(&reason));
-                EXIT_BOOT_FAILED
+        let child = child::spawn(&keep, name, || {
+            log::enter(Role::Loader);
+            match load(directory, identity, &image) {
+                Ok(()) => EXIT_DONE,
+                Err(reason) => {
+                    // If even this fails, the exit status still says that loading failed.
+                    let _ = said.write_all(&failure_report(&reason));
+                    EXIT_BOOT_FAILED
+                }
             }
         })?;
         Ok(Self { generation, child, image, report })
