@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod artifact;
 pub mod classifier;
+pub mod coverage;
 pub mod document;
 pub mod error;
 pub mod fast;
@@ -26,6 +27,7 @@ pub mod vectorizer;
 use std::path::Path;
 
 use self::artifact::{Artifact, Vocabulary};
+pub use self::coverage::{Coverage, CoverageScratch};
 pub use self::error::{Defect, ModelError};
 pub use self::image::ImageBuffer;
 use self::image::{ImageWriter, Section};

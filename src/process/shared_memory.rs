@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::{MmapMut, MmapOptions};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -30,7 +32,7 @@ fn is_sealed(file: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(seals.contains(SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK))
 }
 
-/// Maps a scoreboard with `seats` seats for the rest of the process's life. Forked children share it.
+/// Maps a scoreboard with `seats` seats, of a fleet that starts now, for the rest of the process's life. Forked children share it.
 pub fn map_scoreboard(seats: usize) -> io::Result<Scoreboard> {
     let file = File::from(memory_file("linnet-scoreboard")?);
     let length = size_of::<FleetBlock>() + seats * size_of::<Seat>();
@@ -48,6 +50,8 @@ pub fn map_scoreboard(seats: usize) -> io::Result<Scoreboard> {
         let first = start.add(size_of::<FleetBlock>()).cast::<Seat>();
         (fleet, std::slice::from_raw_parts(first, seats))
     };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    fleet.started_micros.store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     Ok(Scoreboard::new(fleet, seats))
 }
 
@@ -70,7 +74,6 @@ pub fn map_image(file: &impl AsFd) -> io::Result<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::sync::atomic::Ordering;
 
     use super::*;
 

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
@@ -194,11 +196,19 @@ pub fn heartbeat_interval(timeout: Duration) -> Duration {
     if timeout.is_zero() { HEARTBEAT } else { HEARTBEAT.min(timeout / 4) }
 }
 
+/// Processor time of this process so far, user and system.
+fn processor_micros() -> u64 {
+    let of = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or(0);
+    // The call cannot fail for the process itself.
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |used| of(used.user_time()) + of(used.system_time()))
+}
+
 async fn beat(slot: SlotHandle, interval: Duration) {
     let mut due = monotonic_micros();
     loop {
         let now = monotonic_micros();
         slot.seat().lag_micros.store(now.saturating_sub(due), Ordering::Relaxed);
+        slot.seat().counters.cpu_micros.store(processor_micros(), Ordering::Relaxed);
         slot.seat().heartbeat_micros.store(now, Ordering::Relaxed);
         due = now.saturating_add(u64::try_from(interval.as_micros()).unwrap_or(u64::MAX));
         sleep(interval).await;
