@@ -1,6 +1,7 @@
 //! The general engine: any vectorizer, n-gram by n-gram, through a table of terms or the hash of `HashingVectorizer`.
 
 use super::analysis::{Analysis, AnalysisScratch};
+use super::coverage::Coverage;
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::index::TermIndex;
@@ -86,6 +87,23 @@ impl<'i> GeneralVectorizer<'i> {
         let GeneralScratch { counts, touched, values } = scratch;
         self.count(characters, text, analysis, counts, touched);
         self.weigh(counts, touched, values, sums)
+    }
+
+    /// How many n-grams of a cleaned text the vocabulary has; nothing for a hashing vectorizer.
+    pub fn coverage(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        analysis: &mut AnalysisScratch,
+    ) -> Coverage {
+        let mut coverage = Coverage::default();
+        if self.settings.alternate_sign.is_none() {
+            self.analysis.ngrams(characters, text, analysis, |ngram| {
+                coverage.ngrams += 1;
+                coverage.known += u64::from(self.index.get(ngram).is_some());
+            });
+        }
+        coverage
     }
 
     /// Counts the n-grams of a cleaned text: `touched` gets the columns that were met, `counts` how often.

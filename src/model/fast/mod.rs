@@ -9,6 +9,7 @@
 
 mod automaton;
 mod counters;
+mod coverage;
 mod double_array;
 mod features;
 mod processor;
@@ -266,20 +267,10 @@ impl<'i> FastVectorizer<'i> {
         tally: &mut Tally<S>,
     ) {
         let mut state = ROOT;
-        let mut rest = text.chars().peekable();
-        while let Some(character) = rest.next() {
-            // `\s\s+` becomes one space; a lone tab stays a tab.
-            let mut character = character;
-            if characters.is_space(character) {
-                while rest.next_if(|&c| characters.is_space(c)).is_some() {
-                    character = ' ';
-                }
-            }
-            for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
-                state = self.automaton.next(state, byte);
-                self.count::<S, COUNTED>(self.automaton.feature(state), &mut scratch.counters, tally);
-            }
-        }
+        read_bytes(characters, text, |byte| {
+            state = self.automaton.next(state, byte);
+            self.count::<S, COUNTED>(self.automaton.feature(state), &mut scratch.counters, tally);
+        });
     }
 
     /// `char_wb`: the n-grams of each word.
@@ -366,5 +357,21 @@ impl<'i> FastVectorizer<'i> {
         features.resize(filled, NO_FEATURE);
         squares.resize(filled, 0.0);
         cache.insert(hash, (word, head), (row, total), (features, squares));
+    }
+}
+
+/// Calls `each` with the bytes of `text`, in which runs of white space are one.
+#[inline(always)]
+fn read_bytes(characters: Characters<'_>, text: &str, mut each: impl FnMut(u8)) {
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        // `\s\s+` becomes one space; a lone tab stays a tab.
+        let mut character = character;
+        if characters.is_space(character) {
+            while rest.next_if(|&c| characters.is_space(c)).is_some() {
+                character = ' ';
+            }
+        }
+        character.encode_utf8(&mut [0; 4]).bytes().for_each(&mut each);
     }
 }
