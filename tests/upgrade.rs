@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::sys::signal::Signal;
 
-use support::linnet::{BINARY, Start, install, is_alive, send_signal, wait_until};
+use support::linnet::{BINARY, Start, install, is_alive, send_signal, successor_of, wait_until};
 use support::load::{Load, Mode, get, receive, send};
 
 const PATH: &str = "/health/ready";
@@ -51,14 +51,6 @@ impl Asker {
     }
 }
 
-fn child_of(pid: i32) -> Option<i32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let name = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let mine = name(&pid.to_string());
-    // The successor runs a file of its own: the one that was there was renamed over, and shows as deleted.
-    children.split_whitespace().find(|child| name(child) != mine).map(|child| child.parse().unwrap())
-}
-
 #[test]
 fn an_upgrade_and_the_way_back_lose_nothing_under_load() {
     for mode in [Mode::KeepAlive, Mode::Connect] {
@@ -77,7 +69,7 @@ fn an_upgrade_and_the_way_back_lose_nothing_under_load() {
             linnet.wait_for_nth("upgrading", round);
             let mut successor = None;
             wait_until("the new supervisor runs", || {
-                successor = child_of(supervisor);
+                successor = successor_of(supervisor);
                 successor.is_some()
             });
             linnet.wait_for_nth("took over", round);

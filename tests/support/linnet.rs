@@ -18,6 +18,9 @@ use nix::unistd::Pid;
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_linnet");
 
+/// The model that ships, which is the one under test.
+pub(crate) const SHIPPED_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1");
+
 /// Longest wait for anything that should happen at once, on a machine that is busy with other things.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -62,7 +65,7 @@ impl Start {
 
     /// The model under test: the one that ships.
     fn model(&self) -> PathBuf {
-        let shipped = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/tagifai/1"));
+        let shipped = PathBuf::from(SHIPPED_MODEL);
         if shipped.join("manifest.json").exists() {
             return shipped;
         }
@@ -284,18 +287,25 @@ pub(crate) fn leave_out(why: &str) {
     }
 }
 
+/// Process ids of the living children of a process.
+pub(crate) fn children_of(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| is_alive(*pid)).collect()
+}
+
+/// The child of a supervisor that runs another file: its successor, since the file that was there was renamed over, and
+/// shows as deleted.
+pub(crate) fn successor_of(pid: i32) -> Option<i32> {
+    let program = |pid: i32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    children_of(pid).into_iter().find(|child| program(*child) != program(pid))
+}
+
 /// Puts a program at `path` as an installer does: written beside it, then renamed over it.
 pub(crate) fn install(path: &Path, bytes: &[u8]) {
     let beside = path.with_extension("new");
     fs::write(&beside, bytes).unwrap();
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(&beside, path).unwrap();
-}
-
-/// Living children of a process.
-pub(crate) fn children_of(pid: i32) -> Vec<i32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| is_alive(*pid)).collect()
 }
 
 /// Sends a process a signal.
