@@ -68,7 +68,8 @@ fn unzip(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let local = number(archive, entry + 42, 4)?;
     let start =
         local + LOCAL_HEADER_BYTES + number(archive, local + 26, 2)? + number(archive, local + 28, 2)?;
-    let packed = archive.get(start..start + number(archive, entry + 20, 4)?).ok_or("the archive is cut off")?;
+    let packed =
+        archive.get(start..start + number(archive, entry + 20, 4)?).ok_or("the archive is cut off")?;
     let mut bytes = Vec::new();
     DeflateDecoder::new(packed).read_to_end(&mut bytes)?;
     let mut checksum = Crc::new();
