@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::About;
 use crate::model::{Label, Model};
-use crate::response::timestamp;
 
 /// A reference to a schema of [`all`].
 pub(super) fn reference(name: &str) -> Value {
@@ -26,7 +25,10 @@ pub(super) fn all(about: &About<'_>) -> Value {
     }
     add("IndexResponse", envelope("GET", &json!({"type": "object", "maxProperties": 0})));
     add("PerformanceResponse", envelope("GET", &object(&[("performance", performance(model))])));
-    add("ArgsResponse", envelope("GET", &object(&[("args", json!({"type": "object"}))])));
+    add(
+        "ArgsResponse",
+        envelope("GET", &object(&[("args", json!({"type": "object", "additionalProperties": true}))])),
+    );
     add(
         "ArgResponse",
         envelope(
@@ -34,6 +36,7 @@ pub(super) fn all(about: &About<'_>) -> Value {
             &json!({
                 "type": "object",
                 "maxProperties": 1,
+                "additionalProperties": true,
                 "description": "The argument under its name; an empty string for one that is unknown.",
             }),
         ),
@@ -59,8 +62,7 @@ fn described(kind: &str, description: &str) -> Value {
 
 /// The lesson's envelope around `data`.
 fn envelope(method: &str, data: &Value) -> Value {
-    const DIGITS: &str = "0000-00-00T00:00:00.000000";
-    const _: () = assert!(DIGITS.len() == timestamp::LENGTH, "the pattern is of another timestamp");
+    const TIMESTAMP: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}$";
     object(&[
         ("message", json!({"type": "string", "const": "OK"})),
         ("method", json!({"type": "string", "const": method})),
@@ -69,7 +71,7 @@ fn envelope(method: &str, data: &Value) -> Value {
             "timestamp",
             json!({
                 "type": "string",
-                "pattern": format!("^{}$", DIGITS.replace('.', r"\.").replace('0', "[0-9]")),
+                "pattern": TIMESTAMP,
                 "description": "When the request was answered: UTC, without a zone.",
             }),
         ),
@@ -167,7 +169,11 @@ fn performance(model: &Model<'_>) -> Value {
     let whole = serde_json::from_slice::<Map<String, Value>>(model.performance().whole());
     let is_nested = whole.is_ok_and(|whole| whole.values().all(Value::is_object));
     let description = "The figures as the training run wrote them: all, or the part that `filter` names.";
-    if is_nested { described("object", description) } else { json!({"description": description}) }
+    if is_nested {
+        json!({"type": "object", "additionalProperties": true, "description": description})
+    } else {
+        json!({"description": description})
+    }
 }
 
 fn validation_error() -> Value {
