@@ -40,7 +40,7 @@ fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, lines: &[&str]) -> HeaderMap {
         let lines = lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap()));
         lines.collect()
     }
@@ -64,7 +64,7 @@ mod tests {
             (&["gzipped"], false),
             (&["gzip;q=x"], true),
         ] {
-            assert_eq!(accepts_gzip(&headers(ACCEPT_ENCODING, lines)), expected, "{lines:?}");
+            assert_eq!(accepts_gzip(&headers(&ACCEPT_ENCODING, lines)), expected, "{lines:?}");
         }
     }
 
@@ -81,7 +81,7 @@ mod tests {
             (&["\"a-gzip\""], false),
             (&["\"A\""], false),
         ] {
-            assert_eq!(has_already(&headers(IF_NONE_MATCH, lines), "\"a\""), expected, "{lines:?}");
+            assert_eq!(has_already(&headers(&IF_NONE_MATCH, lines), "\"a\""), expected, "{lines:?}");
         }
     }
 }

@@ -24,25 +24,23 @@ use crate::wire::route::{Offer, ROUTES};
 #[derive(Debug)]
 pub struct Description {
     title: String,
-    description: String,
+    purpose: String,
     kept: OnceCell<Kept>,
 }
 
 impl Description {
-    /// A description under this title; `description` says in Markdown what the API is for.
-    pub fn new(title: &str, description: &str) -> Self {
-        Self { title: title.to_owned(), description: description.to_owned(), kept: OnceCell::new() }
+    /// A description under this title; `purpose` says in Markdown what the API is for.
+    pub fn new(title: &str, purpose: &str) -> Self {
+        Self { title: title.to_owned(), purpose: purpose.to_owned(), kept: OnceCell::new() }
     }
 
     /// The description as it is sent: the same bytes from every worker of a fleet. `offer` is what is offered where it is
     /// asked for: the same wherever this worker offers the description at all.
     pub fn kept(&self, offer: Offer, limits: &Limits, pipeline: &mut Pipeline<'static>) -> &Kept {
         self.kept.get_or_init(|| {
-            let (title, description) = (&*self.title, &*self.description);
-            let about = document(&mut About { title, description, offer, limits, pipeline }).to_string();
-            let digest = Sha256::digest(&about);
-            let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            let etag = HeaderValue::try_from(format!("\"{tag}\"")).expect("hexadecimal is a header value");
+            let (title, purpose) = (&*self.title, &*self.purpose);
+            let about = document(&mut About { title, purpose, offer, limits, pipeline }).to_string();
+            let etag = entity_tag(about.as_bytes());
             Kept {
                 content_type: HeaderValue::from_static("application/json"),
                 body: Bytes::from(about),
@@ -52,10 +50,16 @@ impl Description {
     }
 }
 
+/// A strong entity tag: the first half of the SHA-256 of `bytes`.
+fn entity_tag(bytes: &[u8]) -> HeaderValue {
+    let tag = Sha256::digest(bytes).iter().take(16).fold(0, |tag, byte| tag << 8 | u128::from(*byte));
+    HeaderValue::try_from(format!("\"{tag:032x}\"")).expect("hexadecimal digits can stand in a header")
+}
+
 /// What a description is made of.
 struct About<'a> {
     title: &'a str,
-    description: &'a str,
+    purpose: &'a str,
     offer: Offer,
     limits: &'a Limits,
     pipeline: &'a mut Pipeline<'static>,
@@ -75,7 +79,7 @@ fn document(about: &mut About<'_>) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": about.title,
-            "description": about.description,
+            "description": about.purpose,
             "version": about.pipeline.model().version(),
         },
         "servers": [{"url": "/"}],

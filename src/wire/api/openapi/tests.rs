@@ -17,8 +17,8 @@ fn pipeline() -> Pipeline<'static> {
 
 fn document_for(offer: Offer) -> Value {
     let limits = Limits::default();
-    let (title, description) = ("A title", "Some *words*.");
-    document(&mut About { title, description, offer, limits: &limits, pipeline: &mut pipeline() })
+    let (title, purpose) = ("A title", "Some *words*.");
+    document(&mut About { title, purpose, offer, limits: &limits, pipeline: &mut pipeline() })
 }
 
 /// Method and path of each operation.
