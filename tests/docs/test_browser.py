@@ -58,11 +58,11 @@ def page(browser, linnet, complaints):
     assert any(urlsplit(url).path == "/openapi.json" for url in requested)
 
 
-def keep(page, name: str) -> None:
-    """Keep a picture of the page."""
+def keep(page, name: str, whole: bool = True) -> None:
+    """Keep a picture of the page, or of what is seen of it."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
+    page.screenshot(path=path, full_page=whole)
     print(f"screenshot: {path}")
 
 
@@ -106,7 +106,9 @@ def test_redoc_shows_every_operation(page, linnet, document):
             expect(section).to_contain_text(operation["summary"])
             expect(section).to_contain_text(path)
     expect(page.locator("[id$='operation/predict']").first).to_contain_text("probabilities")
-    keep(page, "redoc")
+    keep(page, "redoc", whole=False)
+    page.locator("[id$='operation/predict']").first.scroll_into_view_if_needed()
+    keep(page, "redoc-predict", whole=False)
     # The search runs in a worker, which the page's policy must let it have.
     page.locator("input[placeholder='Search...']").fill("Prometheus")
     expect(page.locator("[data-role='search:results']")).to_contain_text("Prometheus")

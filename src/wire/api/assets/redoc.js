@@ -12,7 +12,8 @@ async function start() {
       code: { fontFamily: fonts.code },
     },
   };
-  Redoc.init(document_, { theme, expandResponses: "200", nativeScrollbars: true }, document.getElementById("redoc"));
+  const options = { theme, expandResponses: "200", jsonSamplesExpandLevel: 5, nativeScrollbars: true };
+  Redoc.init(document_, options, document.getElementById("redoc"));
 }
 
 start();
