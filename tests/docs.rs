@@ -35,9 +35,9 @@ impl Answer {
 fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
-    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{lines}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    let first = format!("{method} {path} HTTP/1.1");
+    let lines = [&[&first, "host: test", "connection: close"], headers, &["", ""]].concat();
+    stream.write_all(lines.join("\r\n").as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     let mut lines = (&mut reader).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
