@@ -149,6 +149,23 @@ impl<'i> Pipeline<'i> {
         Progress::Done
     }
 
+    /// The whole answer to one body, which counts for nothing: what the API's documentation shows comes from here.
+    pub fn show(
+        &mut self,
+        body: &[u8],
+        query: Option<&str>,
+        limits: &Limits,
+        envelope: &Envelope<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut request = Box::<PredictRequest>::default();
+        self.parse(&mut request, body, None, query, limits)?;
+        let predicted = self.predicted.clone();
+        let mut job = self.begin(request, envelope);
+        while self.advance(&mut job, usize::MAX) == Progress::More {}
+        self.predicted = predicted;
+        Ok(job.finish().0)
+    }
+
     fn predict_next(&mut self, job: &mut PredictJob) {
         let PredictJob { request, next, answer } = job;
         let text = request.text(*next);

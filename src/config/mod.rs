@@ -142,6 +142,12 @@ pub struct Settings {
     pub limits: Limits,
     /// Where `/metrics` is served, and nothing else; `None` where the public addresses serve it.
     pub metrics_bind: Option<BindAddress>,
+    /// Whether the API's documentation is served: `/docs`, `/redoc` and `/openapi.json`.
+    pub docs: bool,
+    /// The API's name in its documentation.
+    pub title: String,
+    /// What the API is for, in Markdown.
+    pub description: String,
     /// Where `linnet ctl` reaches the supervisor.
     pub control_socket: ControlSocket,
     /// The file that holds the supervisor's process id; empty: none.
@@ -206,6 +212,9 @@ impl Settings {
             forwarded_allow_ips: TrustedPeers::Any,
             limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
             metrics_bind: Some(BindAddress::Unix(PathBuf::new())),
+            docs: false,
+            title: "?".to_owned(),
+            description: "?".to_owned(),
             control_socket: ControlSocket::Off,
             pidfile: "?".to_owned(),
             user: "?".to_owned(),

@@ -75,6 +75,7 @@ pub(super) enum Kind {
     LogFormat(Lens<LogFormat>),
     AccessLog(Lens<AccessLogTarget>),
     AccessLogFormat(Lens<AccessLogFormat>),
+    Switch(Lens<bool>),
     /// Text, where the empty one means that the setting is not used.
     Text(TextKind, Lens<String>),
 }
@@ -146,6 +147,7 @@ impl Setting {
             Kind::LogFormat(_) => "\"text\" or \"json\"".to_owned(),
             Kind::AccessLog(_) => "a path, \"-\" for standard output, or \"\" for none".to_owned(),
             Kind::AccessLogFormat(_) => access_log::ALLOWED.to_owned(),
+            Kind::Switch(_) => "true or false".to_owned(),
             Kind::Level(_) => {
                 LogLevel::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ").replace(", \"c", " or \"c")
             }
@@ -194,6 +196,7 @@ impl Setting {
             Kind::LogFormat(lens) => (lens.set)(settings, value::log_format(given)?),
             Kind::AccessLog(lens) => (lens.set)(settings, value::access_log(given)?),
             Kind::AccessLogFormat(lens) => (lens.set)(settings, value::access_log_format(given)?.ok()?),
+            Kind::Switch(lens) => (lens.set)(settings, value::switch(given)?),
         }
         Some(())
     }
@@ -234,6 +237,7 @@ impl Setting {
             Kind::LogFormat(lens) => value::show_text((lens.get)(settings).name()),
             Kind::AccessLog(lens) => value::show_access_log(&(lens.get)(settings)),
             Kind::AccessLogFormat(lens) => value::show_text((lens.get)(settings).text()),
+            Kind::Switch(lens) => (lens.get)(settings).to_string(),
         }
     }
 }

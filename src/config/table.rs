@@ -8,6 +8,7 @@ const MODEL: &str = "The model";
 const LISTENERS: &str = "Addresses";
 const LIMITS: &str = "Limits on one request";
 const LIFE: &str = "Starting, stopping, reloading";
+const DOCUMENTATION: &str = "The API's documentation";
 const RECYCLING: &str = "Replacing workers that have served long";
 const SURROUNDINGS: &str = "Logs and surroundings";
 
@@ -165,6 +166,40 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Bytes(1..=GIB, lens!(limits.text_bytes as usize)),
+    },
+    Setting {
+        key: "docs",
+        unit: "switch",
+        default: "true",
+        mark: Mark::NextWorker,
+        group: DOCUMENTATION,
+        help: "Whether the API's documentation is served: pages to try it out (/docs, /redoc), and its description for\n\
+               programs (/openapi.json). Without it all three are answered with 404.",
+        flag: None,
+        platform: None,
+        kind: Kind::Switch(lens!(docs)),
+    },
+    Setting {
+        key: "title",
+        unit: "text",
+        default: "\"TagIfAI - Made With ML\"",
+        mark: Mark::NextWorker,
+        group: DOCUMENTATION,
+        help: "What the documentation calls the API. The default is the lesson's, as the default model is.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::Words, lens!(title)),
+    },
+    Setting {
+        key: "description",
+        unit: "text",
+        default: "\"Classify machine learning projects.\"",
+        mark: Mark::NextWorker,
+        group: DOCUMENTATION,
+        help: "What the documentation says of the API, in Markdown. The version beside it is the model's.",
+        flag: None,
+        platform: None,
+        kind: Kind::Text(TextKind::Words, lens!(description)),
     },
     Setting {
         key: "boot_timeout",

@@ -105,6 +105,9 @@ fn defaults_are_the_documented_ones() {
         forwarded_allow_ips: TrustedPeers::These(vec![[127, 0, 0, 1].into()]),
         limits: Limits::default(),
         metrics_bind: None,
+        docs: true,
+        title: "TagIfAI - Made With ML".to_owned(),
+        description: "Classify machine learning projects.".to_owned(),
         control_socket: ControlSocket::Auto,
         pidfile: String::new(),
         user: String::new(),
@@ -238,6 +241,16 @@ const VALUES: &[Values] = &[
         "access_log_format",
         &[("\"json\"", "\"json\""), ("'\"%(r)s\" %%'", r#""\"%(r)s\" %%""#)],
         &["\"%(x)s\"", "\"%\"", "\"\"", "1", "[]"],
+    ),
+    (
+        "docs",
+        &[("true", "true"), ("false", "false"), ("\"False\"", "false")],
+        &["1", "\"\"", "\"off\"", "[true]"],
+    ),
+    (
+        "title",
+        &[("\"\"", "\"\""), ("\"a \\\"b\\\" é\\nc\"", "\"a \\\"b\\\" é\\u000Ac\"")],
+        &["true", "1", "[]"],
     ),
     (
         "loglevel",

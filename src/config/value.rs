@@ -24,7 +24,9 @@ pub enum Given {
     Float(f64),
     /// A list of strings.
     List(Vec<String>),
-    /// Something that no setting takes (a boolean, a date, a table, a huge integer, a mixed list).
+    /// `true` or `false`.
+    Boolean(bool),
+    /// Something that no setting takes (a date, a table, a huge integer, a mixed list).
     Other,
 }
 
@@ -41,7 +43,8 @@ impl Given {
                 let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
                 texts.collect::<Option<_>>().map_or(Self::Other, Self::List)
             }
-            DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Table(_) => Self::Other,
+            DeValue::Boolean(boolean) => Self::Boolean(*boolean),
+            DeValue::Datetime(_) | DeValue::Table(_) => Self::Other,
         }
     }
 
@@ -56,6 +59,14 @@ impl Given {
 /// The word `auto`.
 pub(super) fn is_auto(given: &Given) -> bool {
     given.text().is_some_and(|text| text.eq_ignore_ascii_case("auto"))
+}
+
+/// `true` or `false`.
+pub(super) fn switch(given: &Given) -> Option<bool> {
+    match given {
+        Given::Boolean(boolean) => Some(*boolean),
+        _ => given.text()?.to_ascii_lowercase().parse().ok(),
+    }
 }
 
 /// An integer that is not negative.
@@ -115,6 +126,9 @@ pub(super) fn path(given: &Given) -> Option<PathBuf> {
     }
 }
 
+/// Longest text for people, in bytes: it is sent with each copy of the API's description.
+const WORDS_MAX: usize = 10_000;
+
 /// What a text may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TextKind {
@@ -126,6 +140,8 @@ pub(super) enum TextKind {
     Name,
     /// A number in octal.
     Octal,
+    /// What people read, in any language, Markdown included.
+    Words,
     /// The beginning of a process's name, of which the kernel keeps 15 bytes.
     ProcessName,
 }
@@ -137,6 +153,7 @@ impl TextKind {
             Self::File => "a path, or \"\" for none",
             Self::LogFile => "a path, or \"-\" or \"\" for standard error",
             Self::Name => "a name or a number, or \"\" for none",
+            Self::Words => "text of at most 10000 bytes",
             Self::Octal => "octal digits from \"0\" to \"0777\", or \"\" for what was inherited",
             Self::ProcessName => "1 to 10 printable ASCII characters without blanks",
         }
@@ -145,6 +162,7 @@ impl TextKind {
     fn allows(self, text: &str) -> bool {
         match self {
             Self::File | Self::LogFile | Self::Name => !text.contains('\0'),
+            Self::Words => text.len() <= WORDS_MAX,
             Self::Octal => text.is_empty() || u32::from_str_radix(text, 8).is_ok_and(|mask| mask <= 0o777),
             Self::ProcessName => (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
         }

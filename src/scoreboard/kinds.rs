@@ -18,6 +18,8 @@ pub enum Route {
     Health = 5,
     /// `GET /metrics`.
     Metrics = 6,
+    /// `GET /docs`, `GET /redoc`, what these pages load, and `GET /openapi.json`.
+    Docs = 7,
 }
 
 impl Route {
@@ -30,6 +32,7 @@ impl Route {
             4 => "/predict",
             5 => "/health",
             6 => "/metrics",
+            7 => "/docs",
             _ => "other",
         }
     }

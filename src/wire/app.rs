@@ -14,11 +14,13 @@ use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::access_log::{AccessLog, Exchange};
-use super::api::{health, lesson};
+use super::api::health::{self, Readiness};
+use super::api::openapi::Description;
+use super::api::{docs, lesson};
 use super::body::{self, BodyError};
 use super::in_flight::{InFlight, Ticket};
 use super::moments::Calendar;
-use super::route::{self, Decision, Route};
+use super::route::{self, Decision, Endpoint, Offer};
 use super::target::{self, Said};
 use crate::config::{Settings, TrustedPeers};
 use crate::limits::Limits;
@@ -57,6 +59,8 @@ pub struct App {
     classes: Vec<(String, usize)>,
     limits: Limits,
     trusted_proxies: TrustedPeers,
+    /// What the documentation says; `None` where it is not offered.
+    description: Option<Description>,
     in_flight: InFlight,
     slot: SlotHandle,
     access_log: Option<Rc<AccessLog>>,
@@ -75,15 +79,12 @@ pub enum Door {
 }
 
 impl Door {
-    /// What becomes of a request here.
-    fn admit<'p>(self, decision: Decision<'p>, path: &str) -> Decision<'p> {
-        let is_metrics = path == "/metrics";
-        let admitted = match self {
-            Self::Everything => true,
-            Self::Public => !is_metrics,
-            Self::Metrics => is_metrics || matches!(decision, Decision::Route(Route::Live | Route::Ready)),
-        };
-        if admitted { decision } else { Decision::NotFound }
+    fn offer(self) -> Offer {
+        match self {
+            Self::Everything => Offer::EVERYTHING,
+            Self::Public => Offer::PUBLIC,
+            Self::Metrics => Offer::METRICS,
+        }
     }
 }
 
@@ -114,6 +115,7 @@ impl App {
             long_batch: Semaphore::new(1),
             limits: settings.limits,
             trusted_proxies: settings.forwarded_allow_ips.clone(),
+            description: settings.docs.then(|| Description::new(&settings.title, &settings.description)),
             in_flight: InFlight::new(slot),
             slot,
             access_log: AccessLog::open(settings, slot),
@@ -130,15 +132,18 @@ impl App {
     pub async fn respond(&self, connection: &Connection, request: &mut Request<Incoming>) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
-        let decision = connection.door.admit(route::decide(request.method(), &path), &path);
-        let counted = counted_as(&decision);
+        let offer = connection.door.offer().with_docs(self.description.is_some());
+        let decision = route::decide(request.method(), &path, offer);
+        let counted = decision.counted();
         let ticket = self.in_flight.begin(began, counted);
         let answer = match decision {
-            Decision::Route(Route::Predict) => {
+            Decision::Answer { endpoint: Endpoint::Predict, .. } => {
                 drop(path);
                 return self.predict(connection, request, &ticket, began).await;
             }
-            Decision::Route(route) => self.get(route, connection, request, &path, began),
+            Decision::Answer { endpoint, argument, .. } => {
+                self.get((endpoint, argument), connection, request, &path, began)
+            }
             Decision::MethodNotAllowed(allowed) => {
                 let answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
                 with_header(answer, ALLOW, HeaderValue::from_static(allowed))
@@ -177,31 +182,39 @@ impl App {
 
     fn get(
         &self,
-        route: Route<'_>,
+        (endpoint, argument): (Endpoint, &str),
         connection: &Connection,
         request: &Request<Incoming>,
         path: &str,
         began: Instant,
     ) -> Answer {
-        let fleet = self.slot.fleet();
-        match route {
-            Route::Live => return fixed(health::live()),
-            Route::Ready => return fixed(health::ready(fleet)),
-            Route::Metrics => return self.metrics(),
+        match endpoint {
+            Endpoint::Live => return fixed(health::live()),
+            Endpoint::Ready => return fixed(Readiness::of(self.slot.fleet()).answer()),
+            Endpoint::Metrics => return self.metrics(),
+            Endpoint::OpenApi => return self.openapi(connection.door.offer(), request),
+            Endpoint::Page(page) => return docs::answer(page, request.headers()),
             _ => {}
         }
         let said = Said::new(request.headers());
         self.with_envelope((connection, began), request, &said, path, |envelope| {
             let pipeline = self.pipeline.borrow();
             let model = pipeline.model();
-            let body = match route {
-                Route::Performance => lesson::performance(envelope, model, request.uri().query()),
-                Route::Args => lesson::args(envelope, model),
-                Route::Arg(name) => lesson::arg(envelope, model, name),
+            let body = match endpoint {
+                Endpoint::Performance => lesson::performance(envelope, model, request.uri().query()),
+                Endpoint::Args => lesson::args(envelope, model),
+                Endpoint::Arg => lesson::arg(envelope, model, argument),
                 _ => lesson::index(envelope),
             };
             json(StatusCode::OK, body)
         })
+    }
+
+    /// `GET /openapi.json`.
+    fn openapi(&self, offer: Offer, request: &Request<Incoming>) -> Answer {
+        let Some(description) = &self.description else { return refuse(StatusCode::NOT_FOUND, "Not Found") };
+        let pipeline = &mut *self.pipeline.borrow_mut();
+        description.kept(offer, &self.limits, pipeline).answer(request.headers())
     }
 
     /// `GET /metrics`.
@@ -386,19 +399,6 @@ impl App {
         if kept.len() < KEPT_REQUESTS {
             kept.push(request);
         }
-    }
-}
-
-/// The route under which a request is counted.
-fn counted_as(decision: &Decision<'_>) -> scoreboard::Route {
-    let Decision::Route(route) = decision else { return scoreboard::Route::Other };
-    match route {
-        Route::Index => scoreboard::Route::Index,
-        Route::Performance => scoreboard::Route::Performance,
-        Route::Args | Route::Arg(_) => scoreboard::Route::Args,
-        Route::Predict => scoreboard::Route::Predict,
-        Route::Live | Route::Ready => scoreboard::Route::Health,
-        Route::Metrics => scoreboard::Route::Metrics,
     }
 }
 

@@ -9,5 +9,6 @@ pub mod forwarded;
 mod in_flight;
 pub mod io;
 mod moments;
+pub mod negotiation;
 pub mod route;
 pub mod target;

@@ -9,16 +9,41 @@ pub fn live() -> (StatusCode, &'static [u8]) {
     (StatusCode::OK, br#"{"status":"live"}"#)
 }
 
-/// Whether the fleet, of which this worker is one, should get traffic. A fleet in which a slot's workers keep dying still
-/// should: its others serve, and a request that kills workers would else turn off every instance that it reaches.
-pub fn ready(fleet: FleetView) -> (StatusCode, &'static [u8]) {
-    if fleet.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, br#"{"status":"draining"}"#)
-    } else if fleet.is_ready() && fleet.is_degraded() {
-        (StatusCode::OK, br#"{"status":"degraded"}"#)
-    } else if fleet.is_ready() {
-        (StatusCode::OK, br#"{"status":"ready"}"#)
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, br#"{"status":"starting"}"#)
+/// Whether the fleet, of which this worker is one, should get traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It should.
+    Ready,
+    /// It should, though one of its slots has no worker that lasts: its others serve, and a request that kills workers
+    /// would else turn off every instance that it reaches.
+    Degraded,
+    /// Not yet.
+    Starting,
+    /// No longer.
+    Draining,
+}
+
+impl Readiness {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Degraded, Self::Starting, Self::Draining];
+
+    /// The state of a fleet.
+    pub fn of(fleet: FleetView) -> Self {
+        match (fleet.is_draining(), fleet.is_ready(), fleet.is_degraded()) {
+            (true, ..) => Self::Draining,
+            (_, true, true) => Self::Degraded,
+            (_, true, false) => Self::Ready,
+            (_, false, _) => Self::Starting,
+        }
+    }
+
+    /// What `GET /health/ready` says then.
+    pub fn answer(self) -> (StatusCode, &'static [u8]) {
+        match self {
+            Self::Ready => (StatusCode::OK, br#"{"status":"ready"}"#),
+            Self::Degraded => (StatusCode::OK, br#"{"status":"degraded"}"#),
+            Self::Starting => (StatusCode::SERVICE_UNAVAILABLE, br#"{"status":"starting"}"#),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, br#"{"status":"draining"}"#),
+        }
     }
 }
