@@ -32,9 +32,8 @@ impl<'i> Analysis<'i> {
         accents: Option<Accents<'i>>,
         program: Option<TokenPattern<'i>>,
     ) -> Self {
-        let runs = if settings.token_pattern.as_deref() == Some(RUN_PATTERNS[1]) { 1 } else { 2 };
         let tokenizer = Tokenizer {
-            tokens: program.map_or(Tokens::Runs(runs), Tokens::Pattern),
+            tokens: tokens_of(settings, program),
             stop_words: settings.stop_words.iter().cloned().collect(),
         };
         Self { settings: settings.clone(), accents, tokenizer }
@@ -56,15 +55,7 @@ impl<'i> Analysis<'i> {
                 Some(Accents::from_parts(codes, ends, text, ascii).map_err(Defect::Image)?)
             }
         };
-        let program = if settings.has_program() {
-            let program = image.section(Section::PatternProgram, at)?;
-            let ranges = image.section(Section::PatternRanges, at)?;
-            let ends = image.section(Section::PatternSetEnds, at)?;
-            let broken = |_| Defect::Image("a token pattern is broken");
-            Some(TokenPattern::from_parts(program, ranges, ends).map_err(broken)?)
-        } else {
-            None
-        };
+        let program = program(image, at, settings)?;
         Ok(Self::new(settings, accents, program))
     }
 
@@ -92,6 +83,36 @@ impl<'i> Analysis<'i> {
         let (settings, tokenizer) = (&self.settings, &self.tokenizer);
         analyzer.ngrams(settings.analyzer, tokenizer, settings.range(), characters, text, emit);
     }
+}
+
+fn tokens_of<'i>(settings: &NgramVectorizer, program: Option<TokenPattern<'i>>) -> Tokens<'i> {
+    let runs = if settings.token_pattern.as_deref() == Some(RUN_PATTERNS[1]) { 1 } else { 2 };
+    program.map_or(Tokens::Runs(runs), Tokens::Pattern)
+}
+
+/// How vectorizer number `at` of an image finds its tokens.
+pub(super) fn tokens<'i>(
+    image: Image<'i>,
+    at: usize,
+    settings: &NgramVectorizer,
+) -> Result<Tokens<'i>, Defect> {
+    Ok(tokens_of(settings, program(image, at, settings)?))
+}
+
+/// The program that finds the tokens of vectorizer number `at` of an image, where there is one.
+pub(super) fn program<'i>(
+    image: Image<'i>,
+    at: usize,
+    settings: &NgramVectorizer,
+) -> Result<Option<TokenPattern<'i>>, Defect> {
+    if !settings.has_program() {
+        return Ok(None);
+    }
+    let program = image.section(Section::PatternProgram, at)?;
+    let ranges = image.section(Section::PatternRanges, at)?;
+    let ends = image.section(Section::PatternSetEnds, at)?;
+    let pattern = TokenPattern::from_parts(program, ranges, ends);
+    pattern.map(Some).map_err(|_| Defect::Image("a token pattern is broken"))
 }
 
 /// [`Analysis::prepare`], and the buffers that it has left free.

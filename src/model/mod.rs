@@ -22,6 +22,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod vectorizer;
+mod weighing;
 
 use std::path::Path;
 
@@ -31,6 +32,7 @@ pub use self::image::ImageBuffer;
 use self::image::{ImageWriter, Section};
 pub use self::manifest::Label;
 pub use self::score::{Model, Scratch};
+use crate::text::token_pattern::TokenPattern;
 
 /// Reads and checks the artifact in `directory`, builds its image, and scores its probe texts with it.
 ///
@@ -59,7 +61,14 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
             let name = format!("vectorizer.{at}.terms");
             Defect::tensor_value(&name, format!("term {column} stands there twice"))
         };
-        if fast::supports(&vocabulary.settings) {
+        let mut program = None;
+        if let Some(pattern) = &vocabulary.pattern {
+            program = TokenPattern::from_parts(&pattern.program, &pattern.ranges, &pattern.set_ends).ok();
+            image.push(Section::PatternProgram, at, &pattern.program);
+            image.push(Section::PatternRanges, at, &pattern.ranges);
+            image.push(Section::PatternSetEnds, at, &pattern.set_ends);
+        }
+        if fast::supports(&vocabulary.settings, program) {
             let coefficients = fast::Coefficients {
                 values: &artifact.coefficients,
                 columns: artifact.columns(),
@@ -77,11 +86,6 @@ pub fn write_image(artifact: &Artifact) -> Result<ImageBuffer, Defect> {
         image.push(Section::Idf, at, vocabulary.idf.as_deref().unwrap_or_default());
         image.push(Section::Weights, at, &weights(artifact, vocabulary, first_column));
         image.push(Section::Scales, at, &vocabulary.scales.concat());
-        if let Some(pattern) = &vocabulary.pattern {
-            image.push(Section::PatternProgram, at, &pattern.program);
-            image.push(Section::PatternRanges, at, &pattern.ranges);
-            image.push(Section::PatternSetEnds, at, &pattern.set_ends);
-        }
         first_column += vocabulary.settings.features;
     }
     for (at, tables) in artifact.accents.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
-use super::analysis::{Analysis, AnalysisScratch};
+use super::analysis::{self, Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
 use super::document::Document;
 use super::error::Defect;
@@ -64,6 +64,15 @@ impl Scratch {
             EngineScratch::General(_) => (0, 0),
         });
         each.fold((0, 0), |(hits, lookups), (h, l)| (hits + h, lookups + l))
+    }
+
+    /// Works without the word caches from now on: for a measurement of what they cost and gain.
+    pub fn turn_word_cache_off(&mut self) {
+        for engine in &mut self.engines {
+            if let EngineScratch::Fast(scratch) = engine {
+                scratch.turn_cache_off();
+            }
+        }
     }
 }
 
@@ -219,7 +228,7 @@ impl<'i> Engine<'i> {
         settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
-        if fast::supports(settings) {
+        if fast::supports(settings, analysis::program(image, at, settings)?) {
             let analysis = Analysis::from_image(image, at, settings)?;
             let vectorizer = FastVectorizer::from_image(image, at, settings, lanes(rows))?;
             return Ok(Self::Fast(analysis, vectorizer));

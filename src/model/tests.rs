@@ -11,14 +11,15 @@ use super::testing::CHARACTERS;
 use super::write_image;
 
 const ROWS: usize = 3;
-const TERMS: [&str; 12] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the"];
-/// `[a-b]+`, as a program.
+const TERMS: [&str; 13] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the", "a  b"];
+/// `[a-b]+` and `[a-b ]+`, whose tokens may hold a space, as a program over different ranges.
 const PROGRAM: [[u32; 3]; 3] = [[1, 0, 0], [2, 0, 2], [0, 0, 0]];
+const RANGES: [(&str, &[[u32; 2]]); 2] = [("[a-b]+", &[[0x61, 0x62]]), ("[a-b ]+", &[[0x20, 0x20], [0x61, 0x62]])];
 
 /// The manifest's entry of a vectorizer, and one factor of each of its columns.
 fn vectorizers() -> impl Strategy<Value = (Value, Vec<f64>)> {
     let norm = prop_oneof![Just(json!(null)), Just(json!("l1")), Just(json!("l2"))];
-    let words = (prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+")], any::<bool>());
+    let words = (prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+"), Just("[a-b ]+")], any::<bool>());
     let analyzer = prop_oneof![Just("char"), Just("char_wb"), Just("word")];
     let hashing = proptest::option::of(1..9_usize);
     let accents = prop_oneof![Just(json!(null)), Just(json!("ascii")), Just(json!("unicode"))];
@@ -100,11 +101,13 @@ fn vocabulary(settings: super::vectorizer::NgramVectorizer, factors: &[f64]) -> 
         ends,
         idf: settings.idf.then(|| factors.to_vec()),
         scales: scales.collect(),
-        pattern: settings.has_program().then(|| PatternTables {
-            program: PROGRAM.to_vec(),
-            ranges: vec![[0x61, 0x62]],
-            set_ends: vec![1],
-        }),
+        pattern: RANGES.iter().find(|(pattern, _)| settings.token_pattern.as_deref() == Some(pattern)).map(
+            |(_, ranges)| PatternTables {
+                program: PROGRAM.to_vec(),
+                ranges: ranges.to_vec(),
+                set_ends: vec![ranges.len() as u32],
+            },
+        ),
         settings,
     }
 }

@@ -96,6 +96,11 @@ impl<'p> TokenPattern<'p> {
         Ok(Self { program, ranges, set_ends })
     }
 
+    /// Whether a token may hold this character.
+    pub fn reads(self, character: char) -> bool {
+        self.program.iter().any(|&[code, set, _]| code == SET && self.holds(set, character))
+    }
+
     /// Calls `emit` with each token of `text`: the group, or the whole match where the pattern has no group.
     pub fn find_all(self, text: &str, scratch: &mut PatternScratch, mut emit: impl FnMut(&str)) {
         let has_group = self.program.iter().any(|&[code, ..]| code == SAVE);

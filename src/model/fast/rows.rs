@@ -51,8 +51,8 @@ pub(super) trait Sums {
     fn take(kept: &mut Vec<f64>) -> Self;
     /// Puts the sums into `kept`.
     fn give(self, kept: &mut Vec<f64>);
-    /// Adds a row.
-    fn add_row(&mut self, row: &[f64]);
+    /// Adds a row a few times.
+    fn add_times(&mut self, row: &[f64], times: f64);
     /// Adds row `number` of `rows`.
     fn add(&mut self, rows: &[f64], number: u32);
 }
@@ -72,8 +72,8 @@ impl Sums for One {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        self.0 += row[0];
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        self.0 += times * row[0];
     }
 
     #[inline(always)]
@@ -97,8 +97,12 @@ impl Sums for Four {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        self.add(row, 0);
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        let [a, b, c, d] = row.as_chunks::<4>().0[0];
+        self.0 += times * a;
+        self.1 += times * b;
+        self.2 += times * c;
+        self.3 += times * d;
     }
 
     #[inline(always)]
@@ -121,8 +125,10 @@ impl Sums for Vec<f64> {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        add_row(self, row);
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        for (sum, weight) in self.iter_mut().zip(row) {
+            *sum += times * weight;
+        }
     }
 
     #[inline(always)]
