@@ -4,14 +4,14 @@ use super::automaton::{Automaton, ROOT};
 use super::tally::Tally;
 use crate::text::characters::Characters;
 
-/// Reads a text into `tally`.
+/// Reads a text into `tally`, and returns it.
 #[inline(always)]
 pub(super) fn read<T: Tally>(
     automaton: Automaton<'_>,
     characters: Characters<'_>,
     text: &str,
-    tally: &mut T,
-) {
+    mut tally: T,
+) -> T {
     let mut state = ROOT;
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
@@ -27,4 +27,5 @@ pub(super) fn read<T: Tally>(
             tally.place(automaton.feature(state));
         }
     }
+    tally
 }

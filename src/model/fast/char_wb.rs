@@ -6,7 +6,7 @@ use super::word_cache::{Lookup, Record, WordCache};
 use super::words::Words;
 use crate::text::characters::Characters;
 
-/// Reads a text into `tally`. What a word contributes, which `record` makes of its places, is taken from the cache where
+/// Reads a text into `tally`, and returns it. What a word contributes, which `record` makes of its places, is taken from the cache where
 /// it is there.
 #[inline(always)]
 pub(super) fn read<T: Tally>(
@@ -15,8 +15,8 @@ pub(super) fn read<T: Tally>(
     text: &str,
     cache: &mut WordCache,
     record: impl Fn(&mut dyn Iterator<Item = u32>, &mut Record),
-    tally: &mut T,
-) {
+    mut tally: T,
+) -> T {
     for (word, head) in Words::new(characters, text) {
         match cache.find(word, head) {
             Lookup::Found(slot) => {
@@ -24,7 +24,7 @@ pub(super) fn read<T: Tally>(
                 continue;
             }
             Lookup::Again(hash) => {
-                settle(cache, tally); // what is mentioned might be forgotten
+                settle(cache, &mut tally); // what is mentioned might be forgotten
                 cache.learn(hash, (word, head), |kept| record(&mut Places::new(automaton, word), kept));
             }
             Lookup::New => {}
@@ -33,7 +33,8 @@ pub(super) fn read<T: Tally>(
             tally.place(longest);
         }
     }
-    settle(cache, tally);
+    settle(cache, &mut tally);
+    tally
 }
 
 /// Adds the words that were mentioned, each as often as it was.

@@ -274,8 +274,7 @@ impl<'i> FastVectorizer<'i> {
         match &self.scoring {
             Scoring::Counts(weighing) => {
                 let FastScratch { counts, cache, pattern, .. } = scratch;
-                let mut tally = Counted { parents: self.parents, counts };
-                self.read(characters, text, cache, pattern, &mut tally);
+                self.read(characters, text, cache, pattern, Counted { parents: self.parents, counts });
                 weighing.weigh(counts, sums)
             }
             Scoring::Ahead(ahead) => {
@@ -302,11 +301,11 @@ impl<'i> FastVectorizer<'i> {
     ) -> f64 {
         let FastScratch { counters, cache, pattern, .. } = scratch;
         let most = 2 * text.len() + 2; // a word of one byte is padded to three
-        let mut tally = Summed::<S, COUNTED>::new(ahead, counters, most, sums);
-        self.read(characters, text, cache, pattern, &mut tally);
-        tally.finish(sums)
+        let tally = Summed::<S, COUNTED>::new(ahead, counters, most, sums);
+        self.read(characters, text, cache, pattern, tally).finish(sums)
     }
 
+    /// Reads a text into `tally`, and returns it: passed by value, it stays in registers.
     #[inline(always)]
     fn read<T: Tally>(
         &self,
@@ -314,13 +313,13 @@ impl<'i> FastVectorizer<'i> {
         text: &str,
         cache: &mut Option<WordCache>,
         pattern: &mut PatternScratch,
-        tally: &mut T,
-    ) {
+        tally: T,
+    ) -> T {
         match (self.reader, cache) {
             (Reader::Char(automaton), _) => char::read(automaton, characters, text, tally),
             (Reader::CharWb(automaton), Some(cache)) => {
                 let record = |longest: &mut dyn Iterator<Item = u32>, kept: &mut Record| self.record(longest, kept);
-                char_wb::read(automaton, characters, text, cache, record, tally);
+                char_wb::read(automaton, characters, text, cache, record, tally)
             }
             (Reader::CharWb(_), None) => unreachable!("the scratch is of another model"),
             (Reader::Word(reader), _) => reader.read(characters, text, pattern, tally),

@@ -35,32 +35,52 @@ impl<'i> WordReader<'i> {
         Ok(Self { tokens, index, automaton })
     }
 
-    /// Reads a text into `tally`.
+    /// Reads a text into `tally`, and returns it.
     #[inline(always)]
     pub(super) fn read<T: Tally>(
         self,
         characters: Characters<'_>,
         text: &str,
         scratch: &mut PatternScratch,
-        tally: &mut T,
-    ) {
-        let mut state = ROOT;
-        let mut take = |token: &[u8], head: Head| {
-            state = match self.index.find(token, head) {
-                STOP_WORD => return,
-                UNKNOWN => ROOT,
-                token => self.automaton.next(state, token),
-            };
-            tally.place(self.automaton.feature(state));
-        };
+        tally: T,
+    ) -> T {
+        // One for each kind of tokens: what a closure refers to would be kept in memory everywhere.
         match self.tokens {
             Tokens::Runs(shortest) => {
-                Runs::new(characters, text, shortest).for_each(|(token, head)| take(token, head));
+                let mut reading = Reading { reader: self, state: ROOT, tally };
+                for (token, head) in Runs::new(characters, text, shortest) {
+                    reading.take(token, head);
+                }
+                reading.tally
             }
-            Tokens::Pattern(program) => program.find_all(text, scratch, |token| {
-                let token = token.as_bytes();
-                take(token, head(window(token, 0), token.len()));
-            }),
+            Tokens::Pattern(program) => {
+                let mut reading = Reading { reader: self, state: ROOT, tally };
+                program.find_all(text, scratch, |token| {
+                    let token = token.as_bytes();
+                    reading.take(token, head(window(token, 0), token.len()));
+                });
+                reading.tally
+            }
         }
+    }
+}
+
+/// A text that is being read.
+struct Reading<'r, T> {
+    reader: WordReader<'r>,
+    state: u32,
+    tally: T,
+}
+
+impl<T: Tally> Reading<'_, T> {
+    #[inline(always)]
+    fn take(&mut self, token: &[u8], head: Head) {
+        let automaton = self.reader.automaton;
+        self.state = match self.reader.index.find(token, head) {
+            STOP_WORD => return,
+            UNKNOWN => ROOT,
+            token => automaton.next(self.state, token),
+        };
+        self.tally.place(automaton.feature(self.state));
     }
 }

@@ -1,7 +1,7 @@
 //! Words of a text: as `str.split()` cuts them, at white space of the model's Python, and as `\w+` finds them.
 
 use crate::text::characters::Characters;
-use crate::text::head::{Head, first_marked, head, window};
+use crate::text::head::{Head, alphanumeric_length, first_marked, head, window};
 
 /// The words of a text in order, each with its head.
 pub(super) struct Words<'t> {
@@ -48,11 +48,12 @@ impl<'t> Iterator for Words<'t> {
 /// Number of bytes before the first one of `window` that is no printable ASCII character other than the space; 16 if
 /// there is none such.
 #[inline(always)]
-fn plain_length(window: Head) -> usize {
+fn plain_length([low, high]: Head) -> usize {
     const ONES: u64 = u64::MAX / 255;
     // The upper bit of each byte below 0x21 or above 0x7F. A borrow runs only from a byte that is marked itself, and
     // the lowest one counts.
-    first_marked(window.map(|word| (word.wrapping_sub(ONES * 0x21) | word) & (ONES * 0x80)))
+    let marks = |word: u64| (word.wrapping_sub(ONES * 0x21) | word) & (ONES * 0x80);
+    first_marked([marks(low), marks(high)])
 }
 
 /// The runs of word characters of a text in order, each with its head, but for those that are too short.
@@ -80,7 +81,7 @@ impl<'t> Iterator for Runs<'t> {
         while self.at < bytes.len() {
             let start = self.at;
             let window = window(bytes, start);
-            let mut length = plain_run(window);
+            let mut length = alphanumeric_length(window, b'_');
             let mut is_long = length >= self.shortest;
             self.at = start + length + 1;
             // Most runs are short, ASCII, and end with an ASCII character.
@@ -95,22 +96,6 @@ impl<'t> Iterator for Runs<'t> {
         }
         None
     }
-}
-
-/// Number of ASCII letters, digits and underscores at the start of `window`; 16 if it has nothing else.
-#[inline(always)]
-fn plain_run(window: Head) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const UPPER_BITS: u64 = ONES * 0x80;
-    // The upper bit of each byte whose lower seven bits are at least `least`; nothing is borrowed across bytes.
-    let at_least = |word: u64, least: u8| (word | UPPER_BITS) - ONES * u64::from(least);
-    first_marked(window.map(|word| {
-        let lowered = word | (ONES * 0x20);
-        let letter = at_least(lowered, b'a') & !at_least(lowered, b'z' + 1);
-        let digit = at_least(word, b'0') & !at_least(word, b'9' + 1);
-        let underscore = at_least(word, b'_') & !at_least(word, b'_' + 1);
-        !((letter | digit | underscore) & !word) & UPPER_BITS
-    }))
 }
 
 /// Length in bytes of the run of word characters at the start of `text`, and whether it has at least `shortest` of them.
