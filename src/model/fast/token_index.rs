@@ -15,7 +15,7 @@ pub(super) type Slot = [u64; 4];
 /// A view of an index that lies in an image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenIndex<'i> {
-    /// A power of two, at most half full.
+    /// A power of two, at most a quarter full: most searches end at the first slot.
     slots: &'i [Slot],
     /// What long tokens have beyond their sixteenth byte.
     rests: &'i [u8],
@@ -81,7 +81,7 @@ impl<'i> TokenIndex<'i> {
 
 /// The sections of an index over tokens, none of them twice, each with its number.
 pub(super) fn build(tokens: &[(&[u8], u32)]) -> (Vec<Slot>, Vec<u8>) {
-    let mut slots = vec![[0; 4]; (tokens.len() * 2).next_power_of_two().max(2)];
+    let mut slots = vec![[0; 4]; (tokens.len() * 4).next_power_of_two().max(2)];
     let (mut rests, mask) = (Vec::new(), slots.len() - 1);
     for &(token, number) in tokens {
         let head = head(window(token, 0), token.len());

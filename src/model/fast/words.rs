@@ -1,7 +1,7 @@
 //! Words of a text: as `str.split()` cuts them, at white space of the model's Python, and as `\w+` finds them.
 
 use crate::text::characters::Characters;
-use crate::text::head::{Head, alphanumeric_length, first_marked, head, window};
+use crate::text::head::{Head, alphanumeric_length, head, printable_length, window};
 
 /// The words of a text in order, each with its head.
 pub(super) struct Words<'t> {
@@ -25,8 +25,8 @@ impl<'t> Iterator for Words<'t> {
         while self.at < bytes.len() {
             let start = self.at;
             let window = window(bytes, start);
-            let mut length = plain_length(window);
-            // Most words are short, ASCII, and end with a space.
+            let mut length = printable_length(window);
+            // Most words are short, printable ASCII, and end with a space.
             if start + length != bytes.len() && bytes.get(start + length) != Some(&b' ') {
                 length = word_length(self.characters, &self.text[start..]);
             }
@@ -43,17 +43,6 @@ impl<'t> Iterator for Words<'t> {
         }
         None
     }
-}
-
-/// Number of bytes before the first one of `window` that is no printable ASCII character other than the space; 16 if
-/// there is none such.
-#[inline(always)]
-fn plain_length([low, high]: Head) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    // The upper bit of each byte below 0x21 or above 0x7F. A borrow runs only from a byte that is marked itself, and
-    // the lowest one counts.
-    let marks = |word: u64| (word.wrapping_sub(ONES * 0x21) | word) & (ONES * 0x80);
-    first_marked([marks(low), marks(high)])
 }
 
 /// The runs of word characters of a text in order, each with its head, but for those that are too short.
