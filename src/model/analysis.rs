@@ -25,6 +25,23 @@ pub struct AnalysisScratch {
     analyzer: AnalyzerScratch,
 }
 
+impl AnalysisScratch {
+    /// Gives back what each buffer has above `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        for text in [&mut self.lowered, &mut self.stripped] {
+            text.clear();
+            text.shrink_to(bytes);
+        }
+        self.analyzer.shrink(bytes);
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.lowered.capacity() + self.stripped.capacity() + self.analyzer.memory()
+    }
+}
+
 impl<'i> Analysis<'i> {
     /// The analysis of a vectorizer, with the tables and the program that its settings ask for.
     pub fn new(

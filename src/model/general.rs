@@ -34,13 +34,6 @@ pub struct GeneralScratch {
     counts: Counts,
 }
 
-impl GeneralScratch {
-    /// Gives back room that only an unusually long text has needed.
-    pub(super) fn shrink(&mut self, elements: usize) {
-        self.counts.shrink(elements);
-    }
-}
-
 impl<'i> GeneralVectorizer<'i> {
     /// Opens the sections of vectorizer `at`; checks all that scoring relies on.
     pub fn from_image(

@@ -17,6 +17,9 @@ pub const fn lanes(rows: usize) -> usize {
     if rows == 1 { 1 } else { rows.next_multiple_of(4) }
 }
 
+/// What each buffer that grows with a text keeps, in bytes: what a longer text has needed is given back after it.
+const KEPT_BYTES: usize = 256 << 10;
+
 /// A model ready to score: a view into an image.
 #[derive(Debug)]
 pub struct Model<'i> {
@@ -37,7 +40,8 @@ enum Engine<'i> {
     General(GeneralVectorizer<'i>),
 }
 
-/// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
+/// Buffers that scoring keeps between texts. Those that grow with a text are given back above [`KEPT_BYTES`]; all others
+/// are as large as the model makes them.
 #[derive(Debug, Default)]
 pub struct Scratch {
     cleaner: CleanerScratch,
@@ -196,6 +200,10 @@ impl<'i> Model<'i> {
                 *value += sum / norm;
             }
         }
+        cleaner.shrink(KEPT_BYTES);
+        cleaned.clear();
+        cleaned.shrink_to(KEPT_BYTES);
+        analysis.shrink(KEPT_BYTES);
         decision
     }
 }

@@ -22,7 +22,8 @@ pub(super) struct Weighing<'i> {
     scales: &'i [f64],
 }
 
-/// Counts of the columns of one text. They are kept from text to text, and all zero between them.
+/// Counts of the columns of one text. They are kept from text to text, and all zero between them; no text makes them larger
+/// than the model does.
 #[derive(Debug)]
 pub(super) struct Counts {
     /// One a column. Counts with signs stand above [`NOTHING_YET`], so that 0 says for them too that a column has not
@@ -59,12 +60,6 @@ impl Counts {
             *count = NOTHING_YET;
         }
         *count = if negative { *count - 1 } else { *count + 1 };
-    }
-
-    /// Gives back room that only an unusually long text has needed.
-    pub(super) fn shrink(&mut self, elements: usize) {
-        self.touched.shrink_to(elements);
-        self.values.shrink_to(elements);
     }
 }
 

@@ -97,11 +97,6 @@ impl FastScratch {
     pub(super) fn turn_cache_off(&mut self) {
         self.cache.iter_mut().for_each(WordCache::turn_off);
     }
-
-    /// Gives back room that only an unusually long text has needed.
-    pub(super) fn shrink(&mut self, elements: usize) {
-        self.counts.shrink(elements);
-    }
 }
 
 /// The weights of one vectorizer among those of the whole model.
