@@ -12,6 +12,19 @@ use crate::text::characters::{CharacterTables, rust_tables};
 /// Made once: it takes longer than most tests.
 pub(crate) static CHARACTERS: LazyLock<CharacterTables> = LazyLock::new(rust_tables);
 
+/// A small generator of pseudo-random numbers (xorshift), so that every run has the same texts.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound
+    }
+}
+
 /// What a test model is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {

@@ -6,6 +6,7 @@ use super::characters::Characters;
 use super::cleaner::{Cleaner, CleanerScratch, first_match, link_start, word_run};
 use super::head::{Head, alphanumeric_length, head, window};
 use super::lower::lower_into;
+use super::work;
 
 /// The runs with which stop words begin, where they are ASCII letters and digits of at most 16 bytes.
 #[derive(Debug, Default)]
@@ -73,6 +74,7 @@ impl Cleaner {
         // Only runs of word characters matter: stop words begin at their starts, tokens lie inside them. What a stop
         // word leaves never joins two tokens, because a character that is no word character stands before it.
         while at < text.len() {
+            work::spend(1);
             let window = window(text.as_bytes(), at);
             let length = alphanumeric_length(window, b'0');
             let end = text.as_bytes().get(at + length).copied().unwrap_or(b' ');
@@ -107,6 +109,7 @@ impl Cleaner {
     #[cold]
     fn clean_run(&self, characters: Characters<'_>, rest: &str, tokens: &mut Tokens<'_>) -> usize {
         let run = word_run(characters, rest);
+        work::spend(run);
         if run == 0 {
             return rest.chars().next().map_or(0, char::len_utf8);
         }

@@ -4,6 +4,8 @@
 //! backtracking matcher would try them, so that the way that wins is Python's, and a text of n characters costs at most
 //! n × program steps a match. What a character class holds was asked of Python's own `re`.
 
+use super::work;
+
 /// Most instructions of a program; each may cost a step at every character.
 pub const PROGRAM_MAX: usize = 4096;
 
@@ -165,6 +167,7 @@ impl<'p> TokenPattern<'p> {
     /// added to `threads` in the order of trying.
     fn follow(self, text: &str, position: usize, pending: &mut Vec<Thread>, threads: &mut Threads) {
         while let Some(mut thread) = pending.pop() {
+            work::spend(1);
             let reached = &mut threads.reached[thread.at as usize];
             if *reached == position + 1 {
                 continue; // an earlier way got here

@@ -8,6 +8,8 @@
 #![allow(clippy::inline_always, reason = "what is not inlined is not compiled for the chosen processor")]
 
 mod automaton;
+#[cfg(test)]
+mod bounds;
 mod char;
 mod char_wb;
 mod counters;
@@ -23,7 +25,6 @@ mod token_index;
 mod word;
 mod word_cache;
 mod words;
-mod work;
 
 use std::collections::BTreeSet;
 
@@ -45,6 +46,7 @@ use super::weighing::{Counts, Weighing};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
 use crate::text::token_pattern::{PatternScratch, TokenPattern};
+use crate::text::work;
 
 /// A vectorizer of this engine with its share of the weights, a view into an image. Features are numbered from 1; entry
 /// 0 of every list stands for none.
@@ -333,6 +335,7 @@ impl<'i> FastVectorizer<'i> {
             }
             let mut feature = longest;
             while feature != NO_FEATURE {
+                work::spend(1);
                 record.features.push(feature);
                 if let Scoring::Ahead(ahead) = &self.scoring {
                     record.squares.push(ahead.squares[feature as usize]);

@@ -10,6 +10,7 @@ use super::counters::Counters;
 use super::rows::Sums;
 use super::word_cache::Contribution;
 use super::{Defect, Norm};
+use crate::text::work;
 
 /// Takes what is found in a text.
 pub(super) trait Tally {
@@ -105,6 +106,7 @@ impl<S: Sums, const COUNTED: bool> Tally for Summed<'_, S, COUNTED> {
             let [mut one, mut other] = [0.0; 2];
             let mut feature = longest;
             while feature != NO_FEATURE {
+                work::spend(1);
                 let crossed = one + self.counters.add(feature, squares[feature as usize]);
                 (one, other) = (other, crossed);
                 feature = parents[feature as usize];
@@ -121,6 +123,7 @@ impl<S: Sums, const COUNTED: bool> Tally for Summed<'_, S, COUNTED> {
         if COUNTED {
             // A step from c to c + m occurrences adds idf²·(2cm + m²): the m² here, the c·m by the counters.
             self.total += times * times * known.total;
+            work::spend(known.features.len()); // four at a time
             self.counters.add_all(known.features, known.squares, times, &mut self.crossed);
         } else {
             self.total += times * known.total;
@@ -139,6 +142,7 @@ impl Tally for Counted<'_> {
     fn place(&mut self, longest: u32) {
         let mut feature = longest;
         while feature != NO_FEATURE {
+            work::spend(1);
             self.counts.add(feature, 1);
             feature = self.parents[feature as usize];
         }
@@ -147,6 +151,7 @@ impl Tally for Counted<'_> {
     #[inline(always)]
     fn word(&mut self, known: Contribution<'_>, times: u32) {
         for &feature in known.features.as_flattened() {
+            work::spend(1);
             if feature == NO_FEATURE {
                 return; // what fills the list up
             }

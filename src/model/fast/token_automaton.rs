@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::Defect;
 use super::automaton::{NO_FEATURE, ROOT};
+use crate::text::work;
 
 /// A state: its longest feature; the longest suffix, itself included, from which a step leads on; the next shorter one.
 pub(super) type State = [u32; 3];
@@ -88,6 +89,7 @@ fn find(steps: &[Step], state: u32, token: u32) -> u32 {
     let mask = steps.len() - 1;
     let mut at = hash(state, token) & mask;
     loop {
+        work::spend(1);
         let [from, by, to] = steps[at];
         if to == ROOT || (from, by) == (state, token) {
             return to;

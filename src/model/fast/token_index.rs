@@ -2,6 +2,7 @@
 
 use super::Defect;
 use crate::text::head::{Head, head, window};
+use crate::text::work;
 
 /// The number of what is no token of any n-gram.
 pub(super) const UNKNOWN: u32 = 0;
@@ -58,6 +59,7 @@ impl<'i> TokenIndex<'i> {
         let mask = self.slots.len() - 1;
         let mut at = hash(token, head) & mask;
         loop {
+            work::spend(1);
             let [low, high, number_and_length, rest] = self.slots[at];
             let number = (number_and_length >> 32) as u32;
             if number == UNKNOWN {

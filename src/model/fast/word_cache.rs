@@ -2,15 +2,16 @@
 //!
 //! A word is kept when it comes a second time; until then only a fingerprint says that it has been seen. So a stream of
 //! words that never come again fills nothing, and costs no more than one cache line of tags a word. When the room is used
-//! up, everything is forgotten at once: the words that matter are back after their next occurrence.
+//! up, everything is forgotten at once: the words that matter are back after their next occurrence. While hardly any word
+//! comes again, most words are read without a look.
 //!
 //! A word that comes several times in a text is only mentioned while the text is read: what it contributes is taken once,
 //! with its number of occurrences.
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::work;
 use crate::text::head::Head;
+use crate::text::work;
 
 /// Room for the words of one worker, in bytes, where rows are short.
 const BYTES_MIN: usize = 8 << 20;
@@ -33,6 +34,13 @@ fn arena_length(lanes: usize) -> usize {
     (bytes - SLOTS * (size_of::<Slot>() + size_of::<Tags>()) - WORDS_MAX * 4) / 8
 }
 
+/// Words after which is asked whether look-ups pay.
+const STRETCH: u32 = 1024;
+/// They do where at least one of so many finds its word.
+const PAYS_ONE_IN: u64 = 16;
+/// Where they do not, so many stretches are read without them before they are tried again.
+const REST: u32 = 7;
+
 /// Words and what they contribute.
 #[derive(Debug)]
 pub(super) struct WordCache {
@@ -51,7 +59,13 @@ pub(super) struct WordCache {
     record: Record,
     /// Drawn anew in each process, so that nobody can choose words that meet in one slot.
     seeds: [u64; 2],
+    is_allowed: bool,
+    /// Whether words are looked up at present.
     is_on: bool,
+    /// Words until this is asked again.
+    left: u32,
+    /// Hits and look-ups when it was last asked.
+    asked: (u64, u64),
     /// Words found, and words looked for.
     pub(super) hits: u64,
     pub(super) lookups: u64,
@@ -138,7 +152,10 @@ impl WordCache {
                 has_squares,
             },
             seeds: [random.hash_one(0), random.hash_one(1)],
+            is_allowed: true,
             is_on: true,
+            left: STRETCH,
+            asked: (0, 0),
             hits: 0,
             lookups: 0,
         }
@@ -146,7 +163,18 @@ impl WordCache {
 
     /// Keeps and finds nothing from now on: for a measurement of what the cache costs.
     pub(super) fn turn_off(&mut self) {
-        self.is_on = false;
+        (self.is_allowed, self.is_on) = (false, false);
+    }
+
+    /// A stretch of words is over: looks words up in the next one unless that has not paid. Where words hardly ever come
+    /// again, most are read without a look.
+    #[cold]
+    fn next_stretch(&mut self) {
+        let (hits, lookups) = (self.hits - self.asked.0, self.lookups - self.asked.1);
+        let has_paid = hits * PAYS_ONE_IN >= lookups; // so a rest has, too, and look-ups are tried after it
+        self.asked = (self.hits, self.lookups);
+        self.is_on = self.is_allowed && has_paid;
+        self.left = if has_paid { STRETCH } else { REST * STRETCH };
     }
 
     #[inline(always)]
@@ -169,8 +197,15 @@ impl WordCache {
     /// Looks for `word`, whose first bytes are `head`.
     #[inline(always)]
     pub(super) fn find(&mut self, word: &[u8], head: Head) -> Lookup {
+        self.left -= 1;
+        if self.left == 0 {
+            self.next_stretch();
+        }
+        if !self.is_on {
+            return Lookup::New;
+        }
         self.lookups += 1;
-        if word.len() > WORD_BYTES_MAX || !self.is_on {
+        if word.len() > WORD_BYTES_MAX {
             return Lookup::New;
         }
         let hash = self.hash(word, head);
