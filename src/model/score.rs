@@ -70,6 +70,12 @@ impl Scratch {
         each.fold((0, 0), |(hits, lookups), (h, l)| (hits + h, lookups + l))
     }
 
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.cleaner.memory() + self.cleaned.capacity() + self.analysis.memory()
+    }
+
     /// Works without the word caches from now on: for a measurement of what they cost and gain.
     pub fn turn_word_cache_off(&mut self) {
         for engine in &mut self.engines {

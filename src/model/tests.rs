@@ -112,6 +112,39 @@ fn vocabulary(settings: super::vectorizer::NgramVectorizer, factors: &[f64]) -> 
     }
 }
 
+#[test]
+fn what_a_long_text_has_needed_is_given_back() {
+    let cases = [(None, "char", false), (None, "char_wb", true), (Some(r"(?u)\b\w+\b"), "word", true)];
+    for (pattern, analyzer, hashing) in cases {
+        let mut entry = json!({
+            "kind": "vocabulary", "analyzer": analyzer, "ngram_range": [1, 2], "lowercase": true,
+            "strip_accents": "unicode", "token_pattern": pattern, "binary": false, "sublinear_tf": false,
+            "idf": false, "norm": "l2", "features": TERMS.len(),
+        });
+        if hashing {
+            entry["kind"] = json!("hashing");
+            entry["alternate_sign"] = json!(true);
+        }
+        let mut artifact = artifact(&[(entry, vec![1.0; TERMS.len()])]);
+        artifact.manifest_bytes = with_cleaner(&artifact.manifest_bytes);
+        let image = write_image(&artifact).unwrap();
+        let model = Model::from_image(image.as_bytes()).unwrap();
+        let mut scratch = model.scratch();
+        for text in ["ab the é ".repeat(200_000), "É".repeat(1 << 20), "a".repeat(1 << 20)] {
+            model.decision(&text, &mut scratch);
+            // Eight buffers of 256 KiB at most.
+            assert!(scratch.memory() <= 8 * (256 << 10), "{analyzer}: {} bytes", scratch.memory());
+        }
+    }
+}
+
+/// A manifest with the lesson's cleaner.
+fn with_cleaner(manifest: &[u8]) -> Vec<u8> {
+    let mut manifest: Value = serde_json::from_slice(manifest).unwrap();
+    manifest["pipeline"]["cleaner"] = json!({"kind": "lesson", "lower": true, "stop_words": ["the", "'s"]});
+    serde_json::to_vec(&manifest).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
