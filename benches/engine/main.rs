@@ -112,7 +112,8 @@ fn run(scenario: &Scenario, options: &Options) {
         };
         let is_first = scenario.afresh || pass == 0;
         let own = if runs("fast") { rate(&mut engine, scenario, texts, is_first) } else { f64::NAN };
-        let others = if runs("plain") { rate(&mut *other, scenario, other_texts, is_first) } else { f64::NAN };
+        let others =
+            if runs("plain") { rate(&mut *other, scenario, other_texts, is_first) } else { f64::NAN };
         rates.push(own);
         other_rates.push(others);
         ratios.push(own / others);

@@ -57,8 +57,14 @@ pub(super) fn hashing() -> Artifact {
         vectorizer["features"] = json!(features);
     });
     let settings = artifact.vocabularies[0].settings.clone();
-    artifact.vocabularies =
-        vec![Vocabulary { settings, terms: Vec::new(), ends: Vec::new(), idf: None, scales: Vec::new(), pattern: None }];
+    artifact.vocabularies = vec![Vocabulary {
+        settings,
+        terms: Vec::new(),
+        ends: Vec::new(),
+        idf: None,
+        scales: Vec::new(),
+        pattern: None,
+    }];
     with_classes(artifact, 4)
 }
 

@@ -84,7 +84,11 @@ fn characters(corpus: &Corpus) -> Vec<Scenario> {
         Scenario::seen("cleaned, 1 MB texts", shipped, corpus.joined(1 << 20, 2)),
         Scenario::seen("char", || models::shipped_with("analyzer", &json!("char")), cleaned.clone()),
         Scenario::seen("binary", || models::shipped_with("binary", &json!(true)), cleaned.clone()),
-        Scenario::seen("sublinear_tf", || models::shipped_with("sublinear_tf", &json!(true)), cleaned.clone()),
+        Scenario::seen(
+            "sublinear_tf",
+            || models::shipped_with("sublinear_tf", &json!(true)),
+            cleaned.clone(),
+        ),
         Scenario::seen("normalizer", move || models::shipped_with("then", &normalizer), cleaned.clone()),
     ]
 }
@@ -109,7 +113,8 @@ fn bounds(corpus: &Corpus) -> Vec<Scenario> {
     let (half, _) = corpus.cleaned.split_at(corpus.cleaned.len() / 2);
     let unseen: Vec<Vec<String>> = corpus.never_seen(60).chunks(5).map(<[_]>::concat).collect();
     let hostile = vec![vec!["machinelearning".repeat(1 << 12)]];
-    let mut worst = Scenario::unseen("never-seen words, other: the worst", Against::Texts(hostile), half, &unseen);
+    let mut worst =
+        Scenario::unseen("never-seen words, other: the worst", Against::Texts(hostile), half, &unseen);
     worst.afresh = true;
     vec![
         Scenario::unseen("never-seen words", Against::Plain, half, &unseen),

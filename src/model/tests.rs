@@ -14,12 +14,16 @@ const ROWS: usize = 3;
 const TERMS: [&str; 13] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the", "a  b"];
 /// `[a-b]+` and `[a-b ]+`, whose tokens may hold a space, as a program over different ranges.
 const PROGRAM: [[u32; 3]; 3] = [[1, 0, 0], [2, 0, 2], [0, 0, 0]];
-const RANGES: [(&str, &[[u32; 2]]); 2] = [("[a-b]+", &[[0x61, 0x62]]), ("[a-b ]+", &[[0x20, 0x20], [0x61, 0x62]])];
+const RANGES: [(&str, &[[u32; 2]]); 2] =
+    [("[a-b]+", &[[0x61, 0x62]]), ("[a-b ]+", &[[0x20, 0x20], [0x61, 0x62]])];
 
 /// The manifest's entry of a vectorizer, and one factor of each of its columns.
 fn vectorizers() -> impl Strategy<Value = (Value, Vec<f64>)> {
     let norm = prop_oneof![Just(json!(null)), Just(json!("l1")), Just(json!("l2"))];
-    let words = (prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+"), Just("[a-b ]+")], any::<bool>());
+    let words = (
+        prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+"), Just("[a-b ]+")],
+        any::<bool>(),
+    );
     let analyzer = prop_oneof![Just("char"), Just("char_wb"), Just("word")];
     let hashing = proptest::option::of(1..9_usize);
     let accents = prop_oneof![Just(json!(null)), Just(json!("ascii")), Just(json!("unicode"))];

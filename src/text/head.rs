@@ -96,7 +96,8 @@ mod tests {
                 let mut bytes = [b'x'; 17];
                 bytes[place] = byte;
                 let window = window(&bytes, 0);
-                let alphanumeric = |other| bytes[..16].iter().position(|b| !b.is_ascii_alphanumeric() && *b != other);
+                let alphanumeric =
+                    |other| bytes[..16].iter().position(|b| !b.is_ascii_alphanumeric() && *b != other);
                 assert_eq!(alphanumeric_length(window, b'_'), alphanumeric(b'_').unwrap_or(16), "{bytes:?}");
                 assert_eq!(alphanumeric_length(window, b'0'), alphanumeric(b'0').unwrap_or(16), "{bytes:?}");
                 let printable = bytes[..16].iter().position(|b| !(0x21..0x80).contains(b));

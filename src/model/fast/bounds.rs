@@ -26,12 +26,16 @@ fn cost(model: &Model<'_>, texts: &[String]) -> f64 {
 /// Texts of words that never come twice: beginnings and ends of what the model knows.
 fn unseen_texts(artifact: &Artifact, count: usize, words: usize) -> Vec<String> {
     let terms = artifact.vocabularies[0].terms().map(String::from_utf8_lossy);
-    let parts: Vec<String> =
-        terms.map(|term| term.replace(|c: char| !c.is_alphanumeric(), "")).filter(|term| term.len() > 2).collect();
+    let parts: Vec<String> = terms
+        .map(|term| term.replace(|c: char| !c.is_alphanumeric(), ""))
+        .filter(|term| term.len() > 2)
+        .collect();
     let mut random = Random(7);
     let mut part = || parts[random.below(parts.len())].clone();
     let mut word = |at: usize| format!("{}{at}{}", part(), part());
-    (0..count).map(|text| (0..words).map(|at| word(text * words + at)).collect::<Vec<_>>().join(" ")).collect()
+    (0..count)
+        .map(|text| (0..words).map(|at| word(text * words + at)).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[test]
@@ -66,11 +70,36 @@ fn median_of_unseen(artifact: &Artifact, model: &Model<'_>) -> f64 {
 /// Texts that are made to cost much.
 fn hostile_texts() -> Vec<Vec<String>> {
     // Words that are kept at their second occurrence and forgotten again, of the most that is kept.
-    let long = |at: usize| format!("{}{at:06}", "machinelearningtransformerslanguageprocessingconvolution".get(..58).unwrap_or_default());
+    let long = |at: usize| {
+        format!(
+            "{}{at:06}",
+            "machinelearningtransformerslanguageprocessingconvolution".get(..58).unwrap_or_default()
+        )
+    };
     let learned: Vec<String> = (0..6_000).map(|at| format!("{0} {0}", long(at))).collect();
     let kinds = [
-        "machinelearning", "a", "ab ", "learning ", "Σ", "ΑΣ'", "İ", "ẞ", "e\u{301}", "\u{1ab0}", " ", "\t\u{a0}", "http",
-        "the ", "don't ", "the_", "_", "²", "日本", "\u{ff}\0", "...", "x http",
+        "machinelearning",
+        "a",
+        "ab ",
+        "learning ",
+        "Σ",
+        "ΑΣ'",
+        "İ",
+        "ẞ",
+        "e\u{301}",
+        "\u{1ab0}",
+        " ",
+        "\t\u{a0}",
+        "http",
+        "the ",
+        "don't ",
+        "the_",
+        "_",
+        "²",
+        "日本",
+        "\u{ff}\0",
+        "...",
+        "x http",
     ];
     let repeated = kinds.iter().map(|kind| vec![kind.repeat(30_000 / kind.len())]);
     repeated.chain([learned, vec!["s".repeat(65) + " "; 200]]).collect()

@@ -163,7 +163,11 @@ pub fn write(
     } else {
         image.push(Section::Idf, at, if settings.idf { &idf } else { &[][..] });
         let scales = vocabulary.scales.iter().filter(|scale| !scale.is_empty());
-        image.push(Section::Scales, at, &scales.map(|scale| by_number(Some(scale))).collect::<Vec<_>>().concat());
+        image.push(
+            Section::Scales,
+            at,
+            &scales.map(|scale| by_number(Some(scale))).collect::<Vec<_>>().concat(),
+        );
     }
     let folded = if settings.then.is_empty() { &idf } else { &ones };
     image.push_with(Section::Weights, at, numbers.len() * lanes, |rows| {
@@ -315,7 +319,8 @@ impl<'i> FastVectorizer<'i> {
         match (self.reader, cache) {
             (Reader::Char(automaton), _) => char::read(automaton, characters, text, tally),
             (Reader::CharWb(automaton), Some(cache)) => {
-                let record = |longest: &mut dyn Iterator<Item = u32>, kept: &mut Record| self.record(longest, kept);
+                let record =
+                    |longest: &mut dyn Iterator<Item = u32>, kept: &mut Record| self.record(longest, kept);
                 char_wb::read(automaton, characters, text, cache, record, tally)
             }
             (Reader::CharWb(_), None) => unreachable!("the scratch is of another model"),

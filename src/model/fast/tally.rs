@@ -74,7 +74,12 @@ pub(super) struct Summed<'s, S, const COUNTED: bool> {
 impl<'s, S: Sums, const COUNTED: bool> Summed<'s, S, COUNTED> {
     /// Nothing yet, of a text in which no feature occurs more than `most` times. `sums` holds zeros.
     #[inline(always)]
-    pub(super) fn new(ahead: Ahead<'s>, counters: &'s mut Counters, most: usize, sums: &mut Vec<f64>) -> Self {
+    pub(super) fn new(
+        ahead: Ahead<'s>,
+        counters: &'s mut Counters,
+        most: usize,
+        sums: &mut Vec<f64>,
+    ) -> Self {
         counters.start(most);
         Self { ahead, counters, sums: S::take(sums), total: 0.0, crossed: [0.0; 4] }
     }

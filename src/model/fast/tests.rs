@@ -73,7 +73,8 @@ fn recipe_of(words: &[&str], (min, max): (usize, usize), analyzer: &'static str)
 fn long_and_repetitive_texts_are_scored_exactly() {
     let words = ["aaaaaaaaaa", "abababababab", "learning", "machine", "machines", "neural", "日本語の本"];
     let range = |analyzer| if analyzer == "word" { (1, 1) } else { (2, 8) };
-    for (analyzer, sublinear_tf) in [("char", false), ("char_wb", false), ("char_wb", true), ("word", false)] {
+    for (analyzer, sublinear_tf) in [("char", false), ("char_wb", false), ("char_wb", true), ("word", false)]
+    {
         let recipe = Recipe { sublinear_tf, ..recipe_of(&words, range(analyzer), analyzer) };
         let texts = [
             "a".repeat(5000),

@@ -38,7 +38,11 @@ fn hash(state: u32, token: u32) -> usize {
 impl<'i> TokenAutomaton<'i> {
     /// A view of an automaton over the tokens 1 to `tokens` that lies in an image; checks that no text can lead outside
     /// of it or into an endless loop, and that features are at most `features`.
-    pub(super) fn from_parts(states: &'i [State], steps: &'i [Step], features: usize) -> Result<Self, Defect> {
+    pub(super) fn from_parts(
+        states: &'i [State],
+        steps: &'i [Step],
+        features: usize,
+    ) -> Result<Self, Defect> {
         let inside = |(at, &[feature, from, shorter]): (u32, &State)| {
             let descends = from <= at && (shorter < from || shorter == ROOT);
             feature as usize <= features && descends

@@ -105,7 +105,11 @@ mod tests {
     #[test]
     fn tokens_have_their_numbers_and_nothing_else_has_one() {
         let long = ["a".repeat(40), format!("{}b", "a".repeat(39)), "a".repeat(16), "a".repeat(17)];
-        let tokens: Vec<&[u8]> = ["", "a", "a\0", "é"].into_iter().chain(long.iter().map(String::as_str)).map(str::as_bytes).collect();
+        let tokens: Vec<&[u8]> = ["", "a", "a\0", "é"]
+            .into_iter()
+            .chain(long.iter().map(String::as_str))
+            .map(str::as_bytes)
+            .collect();
         let (slots, rests) = build(&tokens.iter().copied().zip(1..).collect::<Vec<_>>());
         let index = TokenIndex::from_parts(&slots, &rests).unwrap();
         let find = |token: &[u8]| index.find(token, head(window(token, 0), token.len()));
@@ -120,7 +124,8 @@ mod tests {
 
     #[test]
     fn an_index_that_leads_astray_is_refused() {
-        let broken: [&[Slot]; 4] = [&[], &[[0, 0, 1 << 32, 0]], &[[0; 4], [0; 4], [0; 4]], &[[0; 4], [0, 0, 1 << 32 | 18, 0]]];
+        let broken: [&[Slot]; 4] =
+            [&[], &[[0, 0, 1 << 32, 0]], &[[0; 4], [0; 4], [0; 4]], &[[0; 4], [0, 0, 1 << 32 | 18, 0]]];
         for slots in broken {
             assert!(TokenIndex::from_parts(slots, b"x").is_err(), "{slots:?}");
         }
