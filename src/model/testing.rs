@@ -26,6 +26,7 @@ impl Random {
 }
 
 /// What a test model is made of.
+#[expect(clippy::struct_excessive_bools, reason = "they are scikit-learn's parameters, one by one")]
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     /// `char`, `char_wb` or `word`.

@@ -28,7 +28,7 @@ pub(super) struct Weighing<'i> {
 pub(super) struct Counts {
     /// One a column. Counts with signs stand above [`NOTHING_YET`], so that 0 says for them too that a column has not
     /// been met.
-    counts: Vec<u32>,
+    by_column: Vec<u32>,
     /// Columns whose count is not zero, in the order in which they were met.
     touched: Vec<u32>,
     /// Their values, where these are rescaled further.
@@ -38,13 +38,13 @@ pub(super) struct Counts {
 impl Counts {
     /// Counts for this many columns.
     pub(super) fn new(columns: usize) -> Self {
-        Self { counts: vec![0; columns], touched: Vec::new(), values: Vec::new() }
+        Self { by_column: vec![0; columns], touched: Vec::new(), values: Vec::new() }
     }
 
     /// Counts a column a few times more.
     #[inline(always)]
     pub(super) fn add(&mut self, column: u32, times: u32) {
-        let count = &mut self.counts[column as usize];
+        let count = &mut self.by_column[column as usize];
         if *count == 0 {
             self.touched.push(column);
         }
@@ -54,7 +54,7 @@ impl Counts {
     /// Counts a column once, as −1 if `negative` is set.
     #[inline(always)]
     pub(super) fn add_signed(&mut self, column: u32, negative: bool) {
-        let count = &mut self.counts[column as usize];
+        let count = &mut self.by_column[column as usize];
         if *count == 0 {
             self.touched.push(column);
             *count = NOTHING_YET;
@@ -87,7 +87,7 @@ impl<'i> Weighing<'i> {
     /// to divide them by. Leaves the counts all zero.
     #[inline(always)]
     pub(super) fn weigh(&self, counts: &mut Counts, sums: &mut Vec<f64>) -> f64 {
-        let Counts { counts, touched, values } = counts;
+        let Counts { by_column, touched, values } = counts;
         sums.clear();
         sums.resize(self.lanes, 0.0);
         let mut add = |column: u32, value: f64| {
@@ -100,7 +100,7 @@ impl<'i> Weighing<'i> {
         let mut norm = 0.0;
         values.clear();
         for &column in touched.iter() {
-            let tf = self.term_frequency(std::mem::take(&mut counts[column as usize]));
+            let tf = self.term_frequency(std::mem::take(&mut by_column[column as usize]));
             let value = tf * idf(column);
             norm += match self.settings.norm {
                 None => 0.0,
@@ -147,6 +147,6 @@ impl<'i> Weighing<'i> {
             None => f64::from(count),
             Some(_) => f64::from(count) - f64::from(NOTHING_YET),
         };
-        if self.settings.sublinear_tf && tf != 1.0 { 1.0 + tf.ln() } else { tf }
+        if self.settings.sublinear_tf && tf > 1.0 { 1.0 + tf.ln() } else { tf }
     }
 }

@@ -2,12 +2,13 @@
 //! measures the same in time.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::super::artifact::Artifact;
 use super::super::testing::Random;
-use super::super::{Model, write_image};
+use super::super::{ImageBuffer, Model, write_image};
 use crate::text::work::spent;
 
 fn artifact(model: &str) -> Artifact {
@@ -49,7 +50,7 @@ fn time_is_linear_in_the_text() {
         let same = ["a", "Σ\u{301}ẞ", " \t", "ΑΣ'"].map(|part| part.repeat((1 << 20) / part.len()));
         let kinds = [unseen, repeated].into_iter().chain(same);
         for whole in kinds {
-            let end = |at: usize| (at..).find(|&at| whole.is_char_boundary(at)).unwrap_or(whole.len());
+            let end = |at: usize| whole.ceil_char_boundary(at.min(whole.len()));
             let cuts: Vec<usize> = (0..=whole.len() / 1_000).map(|kilobyte| end(kilobyte * 1_000)).collect();
             let pieces: Vec<String> = cuts.windows(2).map(|cut| whole[cut[0]..cut[1]].to_owned()).collect();
             let (short, long) = (cost(&model, &pieces), cost(&model, &[whole]));
@@ -118,20 +119,19 @@ fn no_byte_costs_more_than_twenty_of_never_seen_words() {
     }
 }
 
+/// The shipped model, and the median of its costs.
+static ARTIFACT: LazyLock<Artifact> = LazyLock::new(|| artifact(SHIPPED));
+static IMAGE: LazyLock<ImageBuffer> = LazyLock::new(|| write_image(&ARTIFACT).unwrap());
+static MEDIAN: LazyLock<f64> =
+    LazyLock::new(|| median_of_unseen(&ARTIFACT, &Model::from_image(IMAGE.as_bytes()).unwrap()));
+
 proptest! {
     #[test]
     fn no_text_costs_more_than_twenty_of_never_seen_words(
         text in "(\\PC{1,3}|[a-z]{1,9}|learning|[ \t_'.-]|Σ|\u{301}|http){1,60}", times in 1..50_usize,
     ) {
-        static MODEL: std::sync::LazyLock<(Artifact, super::super::ImageBuffer)> = std::sync::LazyLock::new(|| {
-            let artifact = artifact(SHIPPED);
-            let image = write_image(&artifact).unwrap();
-            (artifact, image)
-        });
-        let model = Model::from_image(MODEL.1.as_bytes()).unwrap();
-        static MEDIAN: std::sync::OnceLock<f64> = std::sync::OnceLock::new();
-        let median = MEDIAN.get_or_init(|| median_of_unseen(&MODEL.0, &model));
-        prop_assert!(cost(&model, &[text.repeat(times)]) <= 20.0 * median);
+        let model = Model::from_image(IMAGE.as_bytes()).unwrap();
+        prop_assert!(cost(&model, &[text.repeat(times)]) <= 20.0 * *MEDIAN);
     }
 }
 
@@ -163,7 +163,9 @@ fn the_cache_is_back_when_words_come_again() {
     let mut scratch = model.scratch();
     let mut read = |texts: &[String]| {
         let before = scratch.word_cache_hits();
-        texts.iter().for_each(|text| _ = model.decision(text, &mut scratch));
+        for text in texts {
+            model.decision(text, &mut scratch);
+        }
         let after = scratch.word_cache_hits();
         (after.0 - before.0, after.1 - before.1)
     };

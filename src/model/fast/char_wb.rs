@@ -46,7 +46,6 @@ fn settle<T: Tally>(cache: &mut WordCache, tally: &mut T) {
 }
 
 /// The longest feature that ends at each place of a word with a space before and behind it.
-#[derive(Clone, Copy)]
 struct Places<'w> {
     automaton: Automaton<'w>,
     state: u32,

@@ -6,7 +6,7 @@ use crate::text::analyzer::{Analyzer, NgramRange};
 /// Whether the analyzer can cut `term` out of some text. An explicit vocabulary may hold others; they never count.
 pub(super) fn can_occur(analyzer: Analyzer, range: NgramRange, term: &[u8]) -> bool {
     if analyzer == Analyzer::Word {
-        let tokens = term.iter().filter(|&&byte| byte == b' ').count() + 1;
+        let tokens = term.split(|&byte| byte == b' ').count();
         return (range.min..=range.max).contains(&tokens);
     }
     // Bytes that do not continue a character.

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn an_index_that_leads_astray_is_refused() {
         let broken: [&[Slot]; 4] =
-            [&[], &[[0, 0, 1 << 32, 0]], &[[0; 4], [0; 4], [0; 4]], &[[0; 4], [0, 0, 1 << 32 | 18, 0]]];
+            [&[], &[[0, 0, 1 << 32, 0]], &[[0; 4], [0; 4], [0; 4]], &[[0; 4], [0, 0, 1 << 32 | 0x12, 0]]];
         for slots in broken {
             assert!(TokenIndex::from_parts(slots, b"x").is_err(), "{slots:?}");
         }
