@@ -73,7 +73,11 @@ impl Scratch {
     /// Bytes of all buffers that grow with a text.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        self.cleaner.memory() + self.cleaned.capacity() + self.analysis.memory()
+        let engines = self.engines.iter().map(|engine| match engine {
+            EngineScratch::Fast(scratch) => scratch.memory(),
+            EngineScratch::General(_) => 0,
+        });
+        self.cleaner.memory() + self.cleaned.capacity() + self.analysis.memory() + engines.sum::<usize>()
     }
 
     /// Works without the word caches from now on: for a measurement of what they cost and gain.
@@ -195,7 +199,9 @@ impl<'i> Model<'i> {
             let norm = match (engine, scratch) {
                 (Engine::Fast(steps, vectorizer), EngineScratch::Fast(scratch)) => {
                     let text = steps.prepare(self.characters, text, lowered, analysis);
-                    vectorizer.sum(self.characters, text, scratch, sums)
+                    let norm = vectorizer.sum(self.characters, text, scratch, sums);
+                    scratch.shrink(KEPT_BYTES);
+                    norm
                 }
                 (Engine::General(vectorizer), EngineScratch::General(scratch)) => {
                     vectorizer.sum(self.characters, text, analysis, scratch, sums)

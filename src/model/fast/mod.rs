@@ -95,6 +95,17 @@ impl FastScratch {
         self.cache.as_ref().map_or((0, 0), |cache| (cache.hits, cache.lookups))
     }
 
+    /// Gives back what a buffer that grows with a text has above `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        self.pattern.shrink(bytes);
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.pattern.memory()
+    }
+
     /// Works without the cache from now on.
     pub(super) fn turn_cache_off(&mut self) {
         self.cache.iter_mut().for_each(WordCache::turn_off);
