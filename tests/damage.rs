@@ -24,8 +24,10 @@ struct Artifact {
 }
 
 impl Artifact {
-    fn sound() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/word/1");
+    /// A golden model, taken apart.
+    fn of(model: &str) -> Self {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+        let folder = golden.join(model).join("1");
         let manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
         let file = fs::read(folder.join("model.safetensors")).unwrap();
         let (length, rest) = file.split_first_chunk().unwrap();
@@ -258,6 +260,54 @@ const DEFECTS: &[Defect] = &[
     ),
 ];
 
+/// The same of a model whose weights are listed.
+const DEFECTS_OF_LISTS: &[Defect] = &[
+    (
+        "a storage that does not exist",
+        |a| a.manifest["pipeline"]["classifier"]["weights"] = json!("magic"),
+        &[MANIFEST, "magic", "sparse"],
+    ),
+    (
+        "a list called dense",
+        |a| a.manifest["pipeline"]["classifier"]["weights"] = json!("dense"),
+        &[TENSORS, "no tensor", "\"classifier.coef\""],
+    ),
+    (
+        "ends of columns that go back",
+        |a| a.tensor("classifier.coef.ends")[..4].fill(0x7F),
+        &[TENSORS, "classifier.coef.ends", "below"],
+    ),
+    (
+        "more weights than are there",
+        |a| {
+            let ends = a.tensor("classifier.coef.ends");
+            let last = ends.len() - 4;
+            ends[last..].fill(0xFF);
+        },
+        &[TENSORS, "classifier.coef.rows", "4294967295"],
+    ),
+    (
+        "a weight of a row that is not there",
+        |a| a.tensor("classifier.coef.rows")[..4].fill(0xFF),
+        &[TENSORS, "classifier.coef.rows", "below 12"],
+    ),
+    (
+        "two weights at one place",
+        |a| a.tensor("classifier.coef.rows").fill(0),
+        &[TENSORS, "classifier.coef.rows", "ascend"],
+    ),
+    (
+        "a listed weight that is no number",
+        |a| a.tensor("classifier.coef.values")[..8].copy_from_slice(&f64::INFINITY.to_le_bytes()),
+        &[TENSORS, "classifier.coef.values", "value 0 is inf"],
+    ),
+    (
+        "magnitudes of another model",
+        |a| a.manifest["probes"]["texts"][0]["magnitudes"] = json!([1.0]),
+        &[MANIFEST, "probes.texts[0].magnitudes", "12 values"],
+    ),
+];
+
 /// Starts Linnet on a model folder and an address that is taken: a start that binds nothing does not notice.
 fn start_on(model: &Path) -> (Option<i32>, Vec<String>) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -271,9 +321,12 @@ fn start_on(model: &Path) -> (Option<i32>, Vec<String>) {
 fn every_defect_is_named_in_one_line_and_nothing_is_bound() {
     let folder = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
-    for (name, damage, says) in DEFECTS {
+    let all = DEFECTS.iter().map(|defect| ("word", defect));
+    for (golden, (name, damage, says)) in
+        all.chain(DEFECTS_OF_LISTS.iter().map(|defect| ("char_wb_sparse", defect)))
+    {
         let model: PathBuf = folder.path().join(name.replace(' ', "-"));
-        let mut artifact = Artifact::sound();
+        let mut artifact = Artifact::of(golden);
         damage(&mut artifact);
         artifact.write(&model);
         let (status, log) = start_on(&model);
@@ -287,8 +340,10 @@ fn every_defect_is_named_in_one_line_and_nothing_is_bound() {
 
 #[test]
 fn an_artifact_taken_apart_and_put_together_is_sound() {
-    let folder = tempfile::tempdir().unwrap();
-    Artifact::sound().write(folder.path());
-    let start = Start::with_workers(1).set("MODEL", &folder.path().display().to_string());
-    start.ready();
+    for golden in ["word", "char_wb_sparse"] {
+        let folder = tempfile::tempdir().unwrap();
+        Artifact::of(golden).write(folder.path());
+        let start = Start::with_workers(1).set("MODEL", &folder.path().display().to_string());
+        start.ready();
+    }
 }

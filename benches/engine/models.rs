@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use linnet::model::artifact::{Artifact, Vocabulary};
+use linnet::model::artifact::{Artifact, Vocabulary, Weights};
 use linnet::model::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -11,7 +11,10 @@ use super::corpus::Random;
 
 /// The model that ships with the product.
 pub(super) fn shipped() -> Artifact {
-    Artifact::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/tagifai/1")).expect("it is sound")
+    // Two packages use this file: one stands at the root, the other below it.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let directory = folders.map(|folder| folder.join("artifacts/tagifai/1")).find(|model| model.exists());
+    Artifact::open(&directory.expect("a model ships with the product")).expect("it is sound")
 }
 
 /// The shipped model for texts that are clean already.
@@ -80,7 +83,8 @@ fn with_classes(artifact: Artifact, classes: usize) -> Artifact {
     });
     let mut random = Random(7);
     let mut weight = || random.below(1 << 20) as f64 / f64::from(1 << 20) - 0.5;
-    artifact.coefficients = (0..classes * artifact.columns()).map(|_| weight()).collect();
+    let weights = (0..classes * artifact.columns()).map(|_| weight()).collect();
+    artifact.weights = Weights::dense(artifact.columns(), weights);
     artifact.intercepts = (0..classes).map(|_| weight()).collect();
     artifact
 }
@@ -157,4 +161,15 @@ fn over_terms(mut artifact: Artifact, terms: &BTreeSet<String>, classes: usize) 
         pattern: None,
     }];
     with_classes(artifact, classes)
+}
+
+/// The artifact with this many percent of its weights 0, here and there.
+pub(super) fn mostly_zero(mut artifact: Artifact, percent: usize) -> Artifact {
+    let mut random = Random(11);
+    let mut weight = |weight: f64| if random.below(100) < percent { 0.0 } else { weight };
+    let (rows, columns) = (artifact.intercepts.len(), artifact.columns());
+    let all = artifact.weights.by_column(rows).expect("it was made in memory");
+    let by_row = (0..rows).flat_map(|row| all.iter().skip(row).step_by(rows));
+    artifact.weights = Weights::dense(columns, by_row.map(|&value| weight(value)).collect());
+    artifact
 }

@@ -72,6 +72,7 @@ pub(super) fn scenarios(corpus: &Corpus, name: &str) -> Vec<Scenario> {
 fn characters(corpus: &Corpus) -> Vec<Scenario> {
     let Corpus { raw, cleaned, .. } = corpus;
     let shipped = models::shipped_without_cleaner;
+    let mostly_zero = |percent| models::mostly_zero(models::shipped_with_classes(300), percent);
     let normalizer = json!([{"sublinear_tf": false, "scale": false, "norm": "l1"}]);
     vec![
         Scenario::seen("cleaned, seen words", shipped, cleaned.clone()),
@@ -80,6 +81,8 @@ fn characters(corpus: &Corpus) -> Vec<Scenario> {
         Scenario::middle("raw, honest middle", models::shipped, raw),
         Scenario::middle("honest middle, 50 classes", || models::shipped_with_classes(50), cleaned),
         Scenario::middle("honest middle, 300 classes", || models::shipped_with_classes(300), cleaned),
+        Scenario::middle("300 classes, 90 % of weights 0", move || mostly_zero(90), cleaned),
+        Scenario::middle("300 classes, 99 % of weights 0", move || mostly_zero(99), cleaned),
         Scenario::seen("cleaned, 1 kB texts", shipped, corpus.joined(1 << 10, 256)),
         Scenario::seen("cleaned, 1 MB texts", shipped, corpus.joined(1 << 20, 2)),
         Scenario::seen("char", || models::shipped_with("analyzer", &json!("char")), cleaned.clone()),

@@ -34,6 +34,9 @@ pub struct LinearClassifier {
     pub zero_sum: ZeroSum,
     /// The members of a calibrated model.
     pub calibration: Option<Calibration>,
+    /// How the tensors hold the weights.
+    #[serde(default)]
+    pub weights: WeightStorage,
 }
 
 fn yes() -> bool {
@@ -54,6 +57,17 @@ pub enum Probability {
     ModifiedHuber,
     /// Each value through its calibration; several divided by their sum; the mean over the members.
     Calibrated,
+}
+
+/// How the tensors hold the weights.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightStorage {
+    /// One for each row and column.
+    #[default]
+    Dense,
+    /// Those that are not 0, column by column.
+    Sparse,
 }
 
 /// Which of equal decision values wins.

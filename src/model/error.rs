@@ -46,6 +46,9 @@ pub enum Defect {
     /// The file's content is not what the manifest says.
     #[error("does not match the SHA-256 in the manifest (damaged or replaced?)")]
     Checksum,
+    /// The file was written to after it had been checked.
+    #[error("changed while it was read; a model directory must not be changed in place")]
+    Changed,
     /// Not JSON, or JSON of another shape.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
@@ -118,6 +121,9 @@ pub enum Defect {
     /// The model does not fit the image's offsets, which have 32 bits where they are many.
     #[error("is too large for one image: {0}")]
     ImageTooLarge(String),
+    /// There is no memory for the image.
+    #[error("no memory for its image: {0}")]
+    NoRoom(std::io::Error),
     /// An image that this version did not write, or a damaged one.
     #[error("is not a model image of this version: {0}")]
     Image(&'static str),

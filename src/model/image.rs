@@ -19,15 +19,13 @@ use bytemuck::Pod;
 use super::error::Defect;
 
 /// `LINNETIM`.
-const MAGIC: u64 = u64::from_le_bytes(*b"LINNETIM");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"LINNETIM");
 /// Raised with every change of a section's meaning.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 /// Sections start at multiples of this, in bytes.
-const ALIGNMENT: usize = 64;
-/// Words (of 8 bytes) of the header.
-const HEADER_WORDS: usize = ALIGNMENT / 8;
+pub(super) const ALIGNMENT: usize = 64;
 /// Words of one entry of the section table.
-const ENTRY_WORDS: usize = 4;
+pub(super) const ENTRY_WORDS: usize = 4;
 
 /// What a section holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +51,12 @@ pub enum Section {
     TermTable,
     /// `f64`, inverse document frequency of each term; empty where the vectorizer uses none.
     Idf,
-    /// `f64`, one padded row of weights a term.
+    /// `f64`, the rows of weights: one padded row a term, or the entries of all rows that are not 0.
     Weights,
+    /// `u64`, where each row's entries end in the weights; empty where rows are padded.
+    RowEnds,
+    /// `u16`, the place in its row of each entry; empty where rows are padded.
+    RowPlaces,
     /// `f64`, one a decision value.
     Intercepts,
     /// `[u32; 4]`, one a state of a fast vectorizer's automaton.
@@ -99,60 +101,6 @@ pub enum Section {
     CalibrationY,
 }
 
-/// Builds an image, section after section.
-#[derive(Debug)]
-pub struct ImageWriter {
-    words: Vec<u64>,
-    table: Vec<[u64; ENTRY_WORDS]>,
-}
-
-impl Default for ImageWriter {
-    fn default() -> Self {
-        Self { words: vec![0; HEADER_WORDS], table: Vec::new() }
-    }
-}
-
-impl ImageWriter {
-    /// Appends a section. `index` tells sections of one kind apart.
-    pub fn push<T: Pod>(&mut self, section: Section, index: usize, content: &[T]) {
-        self.push_with(section, index, content.len(), |place: &mut [T]| place.copy_from_slice(content));
-    }
-
-    /// Appends a section of `count` elements that `fill` writes in place, over zeros: a large section is made once.
-    pub fn push_with<T: Pod>(
-        &mut self,
-        section: Section,
-        index: usize,
-        count: usize,
-        fill: impl FnOnce(&mut [T]),
-    ) {
-        let (offset, length) = (self.words.len() * 8, count * size_of::<T>());
-        self.table.push([section as u64, index as u64, offset as u64, length as u64]);
-        self.words.resize(self.words.len() + length.next_multiple_of(ALIGNMENT) / 8, 0);
-        let bytes = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[offset..offset + length];
-        fill(bytemuck::cast_slice_mut(bytes));
-    }
-
-    /// Closes the image.
-    pub fn finish(mut self) -> ImageBuffer {
-        let offset = self.words.len() as u64 * 8;
-        self.words[..4].copy_from_slice(&[MAGIC, VERSION, offset, self.table.len() as u64]);
-        self.words.extend(self.table.as_flattened());
-        ImageBuffer(self.words)
-    }
-}
-
-/// An image in this process's own memory, aligned for its widest element.
-#[derive(Debug)]
-pub struct ImageBuffer(Vec<u64>);
-
-impl ImageBuffer {
-    /// The bytes of the image.
-    pub fn as_bytes(&self) -> &[u8] {
-        bytemuck::cast_slice(&self.0)
-    }
-}
-
 /// A view of an image whose header and table have been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'i> {
@@ -192,15 +140,17 @@ impl<'i> Image<'i> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::image_plan::{ImageBuffer, ImagePlan};
     use super::*;
 
     #[test]
     fn sections_come_back_as_they_were_pushed() {
-        let mut writer = ImageWriter::default();
-        writer.push(Section::Args, 0, b"{}");
-        writer.push::<f64>(Section::Weights, 0, &[1.5, -2.0]);
-        writer.push::<f64>(Section::Weights, 1, &[]);
-        let buffer = writer.finish();
+        let mut plan = ImagePlan::default();
+        plan.push(Section::Args, 0, &b"{}"[..]);
+        plan.push(Section::Weights, 0, vec![1.5, -2.0]);
+        plan.push::<f64>(Section::Weights, 1, &[][..]);
+        let mut buffer = ImageBuffer::zeroed(plan.size());
+        plan.write(&mut buffer).unwrap();
         let image = Image::open(buffer.as_bytes()).unwrap();
         assert_eq!(image.section::<u8>(Section::Args, 0).unwrap(), b"{}");
         assert_eq!(image.section::<f64>(Section::Weights, 0).unwrap(), [1.5, -2.0]);
@@ -211,12 +161,14 @@ mod tests {
 
     #[test]
     fn no_damage_of_one_word_reaches_outside() {
-        let mut writer = ImageWriter::default();
-        writer.push(Section::Args, 0, b"{}");
-        let words = writer.finish().0;
+        let mut plan = ImagePlan::default();
+        plan.push(Section::Args, 0, &b"{}"[..]);
+        let mut buffer = ImageBuffer::zeroed(plan.size());
+        plan.write(&mut buffer).unwrap();
+        let words: &[u64] = bytemuck::cast_slice(buffer.as_bytes());
         for at in 0..words.len() {
             for value in [0, 1, 7, 1 << 40, u64::MAX, u64::MAX - 7] {
-                let mut damaged = words.clone();
+                let mut damaged = words.to_vec();
                 damaged[at] = value;
                 if let Ok(image) = Image::open(bytemuck::cast_slice(&damaged)) {
                     let _ = image.section::<u8>(Section::Args, 0); // must not panic

@@ -125,6 +125,8 @@ pub struct Probe {
     pub labels: Option<Vec<Label>>,
     /// `predict_proba`, one value a class.
     pub probabilities: Option<Vec<f64>>,
+    /// Σ|wᵢxᵢ| of each row, where that is more than the decision value shows: large terms that cancel each other.
+    pub magnitudes: Option<Vec<f64>>,
 }
 
 impl Manifest {
@@ -164,6 +166,10 @@ impl Manifest {
                 let what = format!("probes.texts[{at}].decision");
                 let found = format!("{} values", probe.decision.len());
                 return Err(Defect::value(what, found, format!("{rows} values")));
+            }
+            if probe.magnitudes.as_ref().is_some_and(|m| m.len() != rows || m.iter().any(|m| *m < 0.0)) {
+                let what = format!("probes.texts[{at}].magnitudes");
+                return Err(Defect::value(what, "other values", format!("{rows} values, none below 0")));
             }
             let multilabel = self.pipeline.classifier.linear().multilabel;
             if probe.label.is_some() == multilabel || probe.labels.is_some() != multilabel {

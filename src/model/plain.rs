@@ -33,9 +33,7 @@ impl<'a> PlainModel<'a> {
         let columns = artifact.vocabularies.iter().map(|v| v.terms().zip(0..).collect()).collect();
         let analyses =
             (0..artifact.vocabularies.len()).map(|at| artifact.analysis(at)).collect::<Result<_, _>>()?;
-        let (width, values) = (artifact.columns(), &artifact.coefficients);
-        let column = |at: usize| values.iter().skip(at).step_by(width).copied();
-        let coefficients = (0..width).flat_map(column).collect();
+        let coefficients = artifact.weights.by_column(artifact.intercepts.len())?;
         Ok(Self { artifact, cleaner: artifact.cleaner()?, analyses, columns, coefficients })
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::artifact::{Artifact, Vocabulary};
+use super::artifact::{Artifact, Vocabulary, Weights};
 use super::manifest::Manifest;
 use crate::text::characters::{CharacterTables, rust_tables};
 
@@ -92,7 +92,10 @@ impl Recipe {
                 .then(|| (0..self.terms.len()).map(|at| 1.0 + 5.0 * spread(at, 0.618_034)).collect()),
         };
         Artifact {
-            coefficients: (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
+            weights: Weights::dense(
+                self.terms.len(),
+                (0..self.rows * self.terms.len()).map(|at| spread(at, 0.732_051) - 0.5).collect(),
+            ),
             intercepts: vec![0.5; self.rows],
             accents: [None, None],
             calibration: super::artifact::CalibrationTensors::default(),

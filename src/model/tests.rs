@@ -1,14 +1,16 @@
 //! The engines against the plain one, over every kind of vectorizer.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::artifact::{AccentTables, Artifact, CalibrationTensors, PatternTables, Vocabulary};
+use super::artifact::{AccentTables, Artifact, CalibrationTensors, PatternTables, Vocabulary, Weights};
 use super::manifest::Manifest;
 use super::plain::PlainModel;
 use super::score::Model;
-use super::testing::CHARACTERS;
-use super::write_image;
+use super::testing::{CHARACTERS, Recipe, recipes};
+use super::{plan_image, write_image};
 
 const ROWS: usize = 3;
 const TERMS: [&str; 13] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the", "a  b"];
@@ -85,7 +87,10 @@ fn artifact(entries: &[(Value, Vec<f64>)]) -> Artifact {
         args: b"{}".to_vec(),
         performance: b"{}".to_vec(),
         vocabularies,
-        coefficients: (0..ROWS * columns).map(|at| ((at * 37 % 19) as f64 - 9.0) / 4.0).collect(),
+        weights: Weights::dense(
+            columns,
+            (0..ROWS * columns).map(|at| ((at * 37 % 19) as f64 - 9.0) / 4.0).collect(),
+        ),
         intercepts: vec![0.5, -0.25, 0.0],
         accents: [Some(table()), Some(table())],
         calibration: CalibrationTensors::default(),
@@ -171,4 +176,84 @@ proptest! {
             }
         }
     }
+}
+
+/// The artifact of a recipe with so few weights that its rows are stored without their zeros.
+fn mostly_zero(recipe: &Recipe, seed: u64) -> Artifact {
+    let mut artifact = recipe.artifact();
+    let is_kept = |at: usize| (at as u64 ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 == 0;
+    let all = artifact.weights.by_column(recipe.rows).unwrap();
+    let columns = artifact.columns();
+    let value = |at: usize| {
+        let (row, column) = (at / columns, at % columns);
+        if is_kept(at) { all[column * recipe.rows + row] } else { 0.0 }
+    };
+    artifact.weights = Weights::dense(columns, (0..recipe.rows * columns).map(value).collect());
+    artifact
+}
+
+fn image_of(plan: super::ImagePlan<'_>) -> super::ImageBuffer {
+    let mut image = super::ImageBuffer::zeroed(plan.size());
+    plan.write(&mut image).unwrap();
+    image
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_without_their_zeros_give_the_same_scores(
+        recipe in recipes(),
+        analyzer in prop_oneof![Just("char_wb"), Just("char"), Just("word")],
+        rows in prop_oneof![Just(7usize), Just(13), Just(50)],
+        seed in any::<u64>(),
+        texts in prop::collection::vec(super::testing::texts(), 1..8),
+    ) {
+        let recipe = Recipe {
+            binary: false,
+            sublinear_tf: false, analyzer, rows, ..recipe };
+        let mut artifact = mostly_zero(&recipe, seed);
+        let sparse = artifact.weights.sparse_form().unwrap().map(Cow::into_owned);
+        prop_assume!(sparse.is_some()); // of a few weights, more than one in sixteen may have been kept
+        let sparse = sparse.unwrap();
+        let padded = image_of(plan_image(&artifact, None).unwrap());
+        let from_dense = image_of(plan_image(&artifact, Some(&sparse)).unwrap());
+        artifact.weights = Weights::Sparse(sparse.clone());
+        let padded_from_sparse = image_of(plan_image(&artifact, None).unwrap());
+        let from_sparse = write_image(&artifact).unwrap();
+        prop_assert!(padded.as_bytes() == padded_from_sparse.as_bytes());
+        prop_assert!(from_dense.as_bytes() == from_sparse.as_bytes());
+        let (dense, sparse) = (Model::from_image(&padded).unwrap(), Model::from_image(&from_sparse).unwrap());
+        let plain = PlainModel::new(&artifact).unwrap();
+        let (mut scratch, mut sparse_scratch) = (dense.scratch(), sparse.scratch());
+        let (mut plain_scratch, mut expected) = (plain.scratch(), Vec::new());
+        for text in texts.iter().chain(&texts).chain(&texts) {
+            let found = sparse.decision(text, &mut sparse_scratch);
+            prop_assert_eq!(dense.decision(text, &mut scratch), found, "{:?}", text);
+            plain.decision(text, &mut plain_scratch, &mut expected);
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_mostly_zero_takes_less_room() {
+    let terms = (0..500).map(|at| format!("t{at}")).collect();
+    let recipe = Recipe {
+        analyzer: "char_wb",
+        ngram_range: (2, 4),
+        binary: false,
+        sublinear_tf: false,
+        norm: None,
+        idf: true,
+        lowercase: true,
+        rows: 300,
+        terms,
+    };
+    let artifact = mostly_zero(&recipe, 7);
+    let padded = plan_image(&artifact, None).unwrap().size();
+    let sparse = plan_image(&artifact, artifact.weights.sparse_form().unwrap().as_deref()).unwrap().size();
+    assert!(sparse * 3 < padded, "{sparse} bytes, {padded} with padded rows");
 }

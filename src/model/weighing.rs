@@ -3,6 +3,7 @@
 
 use super::error::Defect;
 use super::image::{Image, Section};
+use super::rows::Rows;
 use super::vectorizer::{NgramVectorizer, Norm};
 
 /// A signed count of 0, of a column that has been met.
@@ -16,8 +17,8 @@ pub(super) struct Weighing<'i> {
     lanes: usize,
     /// One a column, or none at all.
     idf: &'i [f64],
-    /// `columns × lanes`; the inverse document frequency is folded in, unless further rescalings come between.
-    weights: &'i [f64],
+    /// One a column; the inverse document frequency is folded in, unless further rescalings come between.
+    rows: Rows<'i>,
     /// The factors of the further rescalings, one after the other.
     scales: &'i [f64],
 }
@@ -73,14 +74,14 @@ impl<'i> Weighing<'i> {
         (columns, lanes): (usize, usize),
     ) -> Result<Self, Defect> {
         let idf: &[f64] = image.section(Section::Idf, at)?;
-        let weights: &[f64] = image.section(Section::Weights, at)?;
         let scales: &[f64] = image.section(Section::Scales, at)?;
         let idfs = if settings.idf { columns } else { 0 };
         let factors = settings.then.iter().filter(|next| next.scale).count() * columns;
-        if idf.len() != idfs || weights.len() != columns * lanes || scales.len() != factors {
+        if idf.len() != idfs || scales.len() != factors {
             return Err(Defect::Image("its weights do not fit its terms"));
         }
-        Ok(Self { settings: settings.clone(), columns, lanes, idf, weights, scales })
+        let rows = Rows::from_image(image, at, columns, lanes)?;
+        Ok(Self { settings: settings.clone(), columns, lanes, idf, rows, scales })
     }
 
     /// Replaces `sums` by the weights of all counted columns, each times its value but for the norm; returns the norm
@@ -90,12 +91,7 @@ impl<'i> Weighing<'i> {
         let Counts { by_column, touched, values } = counts;
         sums.clear();
         sums.resize(self.lanes, 0.0);
-        let mut add = |column: u32, value: f64| {
-            let weights = &self.weights[column as usize * self.lanes..][..self.lanes];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += value * weight;
-            }
-        };
+        let mut add = |column: u32, value: f64| self.rows.add_scaled(column, value, sums);
         let idf = |column: u32| if self.settings.idf { self.idf[column as usize] } else { 1.0 };
         let mut norm = 0.0;
         values.clear();

@@ -1,11 +1,11 @@
-//! Memory that processes share: the scoreboard (read and written by all) and the model image (sealed).
+//! Memory that processes share: memory files, and the scoreboard, which all read and write.
 #![expect(unsafe_code, reason = "mapping memory and viewing it as atomics; one of the files named for this")]
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::MmapMut;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -25,7 +25,7 @@ pub fn seal(file: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Whether a memory file carries all the seals that [`seal`] sets.
-fn is_sealed(file: BorrowedFd<'_>) -> io::Result<bool> {
+pub(super) fn is_sealed(file: BorrowedFd<'_>) -> io::Result<bool> {
     let seals = SealFlag::from_bits_truncate(fcntl(file, FcntlArg::F_GET_SEALS)?);
     Ok(seals.contains(SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK))
 }
@@ -51,39 +51,11 @@ pub fn map_scoreboard(seats: usize) -> io::Result<Scoreboard> {
     Ok(Scoreboard::new(fleet, seats))
 }
 
-/// Maps a sealed model image, read-only and private, for the rest of the process's life.
-///
-/// # Errors
-/// If the file is not sealed, is empty, or cannot be mapped.
-pub fn map_image(file: &impl AsFd) -> io::Result<&'static [u8]> {
-    let fd = file.as_fd();
-    if !is_sealed(fd)? {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the model image is not sealed"));
-    }
-    let file = File::from(fd.try_clone_to_owned()?);
-    // SAFETY: the file is sealed against writes and truncation, so the bytes cannot change or vanish under the
-    // shared slice that is handed out.
-    let map = unsafe { MmapOptions::new().map_copy_read_only(&file)? };
-    Ok(Box::leak(Box::new(map)))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
     use std::sync::atomic::Ordering;
 
     use super::*;
-
-    #[test]
-    fn an_image_must_be_sealed_and_then_stays_as_it_is() {
-        let mut file = File::from(memory_file("test").unwrap());
-        file.write_all(b"image").unwrap();
-        assert!(map_image(&file).is_err());
-        seal(file.as_fd()).unwrap();
-        assert_eq!(map_image(&file).unwrap(), b"image");
-        assert!(file.write_all(b"more").is_err());
-        assert!(file.set_len(0).is_err());
-    }
 
     #[test]
     fn a_scoreboard_starts_empty_and_holds_what_is_written() {

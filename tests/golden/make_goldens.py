@@ -22,6 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -72,6 +73,11 @@ MODELS = {
         TfidfVectorizer(analyzer="word", ngram_range=(1, 3), binary=True, lowercase=False),
         LogisticRegression(C=20.0),
     ),
+    "char_wb_sparse": (  # twelve classes with few weights each
+        None,
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4)),
+        LinearSVC(penalty="l1", dual=False, random_state=SEED),
+    ),
 }
 
 
@@ -82,7 +88,8 @@ def main() -> None:
     texts, names = training_set()
     for model, (labels, vectorizer, classifier) in MODELS.items():
         pipeline = Pipeline([("tfidf", vectorizer), ("classifier", classifier)])
-        pipeline.fit(texts, np.array([labels[name] for name in names]))
+        targets = [f"{place % 12}" if labels is None else labels[name] for place, name in enumerate(names)]
+        pipeline.fit(texts, np.array(targets))
         shutil.rmtree(HERE / model, ignore_errors=True)
         export(pipeline, HERE / model / "1")
         write_expected(model, pipeline, hard_texts() + underflowing_texts(pipeline, texts))

@@ -16,6 +16,7 @@ from conftest import GOLDEN, REPOSITORY, TEXTS, fit
 from linnet_export import ExportError, TextCleaner, export
 from linnet_export.characters import SURROGATES, character_tables
 from linnet_export.reference import Artifact, Characters, difference
+from linnet_export.weights import read_weights
 from linnet_export.stop_words import NLTK_ENGLISH
 from linnet_export.tensors import read_tensors, write_tensors
 from sklearn.base import clone
@@ -66,7 +67,8 @@ def test_the_files_say_what_scikit_learn_says(case, tmp_path):
     assert ("vectorizer.0.idf" in tensors) == vectorizer.use_idf == about["vectorizers"][0]["idf"]
     if vectorizer.use_idf:
         assert tensors["vectorizer.0.idf"].tobytes() == vectorizer.idf_.tobytes()
-    assert tensors["classifier.coef"].tobytes() == np.ascontiguousarray(classifier.coef_).tobytes()
+    weights = read_weights(about["classifier"], tensors, range(len(artifact.column)))
+    assert np.array_equal(weights, classifier.coef_)
     assert np.array_equal(tensors["classifier.intercept"], np.ravel(classifier.intercept_))
     assert about["classes"] == classifier.classes_.tolist()
     assert list(map(type, about["classes"])) == list(map(type, classifier.classes_.tolist()))
@@ -120,6 +122,23 @@ def test_sparse_weights_are_the_same_weights(tmp_path):
     dense = pipeline.named_steps["classifier"].coef_.copy()
     pipeline.named_steps["classifier"].sparsify()
     assert np.array_equal(Artifact(export(pipeline, tmp_path / "m")).tensors["classifier.coef"], dense)
+
+
+def test_weights_that_are_mostly_zero_are_listed_where_that_is_smaller(tmp_path):
+    pipeline = fit()
+    classifier = pipeline.named_steps["classifier"]
+    rows, columns = classifier.coef_.shape
+    few = np.zeros_like(classifier.coef_)
+    few[:, ::7] = classifier.coef_[:, ::7]
+    few[1, 0] = -0.0
+    for storage, weights in (("dense", classifier.coef_.copy()), ("sparse", few), ("sparse", np.zeros_like(few))):
+        classifier.coef_ = weights
+        for kind in ("array", "matrix"):
+            artifact = Artifact(export(pipeline, tmp_path / f"{storage}-{kind}-{np.count_nonzero(weights)}"))
+            about = artifact.pipeline["classifier"]
+            assert about.get("weights", "dense") == storage
+            assert np.array_equal(read_weights(about, artifact.tensors, range(columns)), weights)
+            classifier.sparsify()
 
 
 def test_parameters_set_after_the_fit_count_only_where_scikit_learn_heeds_them(tmp_path):

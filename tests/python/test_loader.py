@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory):
-    """Two artifacts that have, between them, every key and tensor of the format."""
+    """Three artifacts that have, between them, every key and tensor of the format."""
     pattern = Pipeline(
         [
             ("count", CountVectorizer(token_pattern=r"[a-z]+\b", strip_accents="ascii", stop_words=["the"])),
@@ -38,6 +38,9 @@ def sound(tmp_path_factory):
         classifier = CalibratedClassifierCV(LinearSVC(), cv=2, method=method)
         pipeline = Pipeline([("all", vectorizers), ("classifier", classifier)]).fit(TEXTS, NAMES)
         made[method] = export(pipeline, folder / method)
+    classifier = LinearSVC(penalty="l1", dual=False, random_state=0)
+    pipeline = Pipeline([("count", CountVectorizer()), ("classifier", classifier)])
+    made["sparse"] = export(pipeline.fit(TEXTS, np.arange(len(TEXTS)) % 12), folder / "sparse")
     return made
 
 
@@ -129,8 +132,26 @@ ISOTONIC = {
     "no knots": (tensor("classifier.calibration.ends", put(0, 0)), "calibration.ends"),
     "ends that go back": (tensor("classifier.calibration.ends", put(1, 1)), "calibration.ends"),
 }
+COEF = "classifier.coef"
+SPARSE = {
+    "storage": (setting(*LAST, "weights", value="magic"), "magic"),
+    "dense after all": (setting(*LAST, "weights", value="dense"), COEF),
+    "ends that are too few": (tensor(f"{COEF}.ends", lambda v: v[1:]), f"{COEF}.ends"),
+    "ends of columns that go back": (tensor(f"{COEF}.ends", put(-2, 10**9)), f"{COEF}.ends"),
+    "weights beyond the list": (tensor(f"{COEF}.ends", put(-1, 2**32 - 1)), f"{COEF}.rows"),
+    "rows that are too many": (tensor(f"{COEF}.rows", lambda v: v[1:]), f"{COEF}.rows"),
+    "a row that is not there": (tensor(f"{COEF}.rows", put(-1, 12)), f"{COEF}.rows"),
+    "a far row": (tensor(f"{COEF}.rows", put(-1, 2**32 - 1)), f"{COEF}.rows"),
+    "rows that do not ascend": (
+        lambda _, tensors: tensors.update({f"{COEF}.rows": np.full_like(tensors[f"{COEF}.rows"], 3)}),
+        "do not ascend",
+    ),
+    "values too few": (tensor(f"{COEF}.values", lambda v: v[1:]), f"{COEF}.values"),
+    "values not finite": (tensor(f"{COEF}.values", put(1, np.nan)), "value 1 is NaN"),
+}
 CASES = {**{name: ("sigmoid", *case) for name, case in DEFECTS.items()}}
 CASES.update({name: ("isotonic", *case) for name, case in ISOTONIC.items()})
+CASES.update({name: ("sparse", *case) for name, case in SPARSE.items()})
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn
-from comparison import check
+from comparison import check, predict
 from conftest import NAMES, TEXTS, label_matrix
 from golden_texts import hard_texts, spelled_out
 from linnet_export import export
+from linnet_export.reference import Artifact
 from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -36,6 +37,7 @@ NUMBERS = {"kitchen": -7, "harbour": 0, "workshop": 9_007_199_254_740_993}
 BOOLS = {"kitchen": False, "harbour": True, "workshop": False}
 TWO = {"kitchen": "no", "harbour": "yes", "workshop": "no"}
 MULTILABEL = "multilabel"
+MANY = "many classes"
 
 
 def passive_aggressive():
@@ -215,6 +217,22 @@ STEPS = {
     "searched": [tfidf(), GridSearchCV(LogisticRegression(), {"C": [0.1, 10]}, cv=2)],
 }
 
+# Models of twelve classes whose weights are mostly 0: their artifacts list those that are not.
+L1 = {"penalty": "l1", "random_state": 0}
+SPARSE = {
+    "svc": [tfidf(), LinearSVC(dual=False, **L1)],
+    "no norm": [CountVectorizer(analyzer="char_wb", ngram_range=(1, 4)), LinearSVC(dual=False, C=0.1, **L1)],
+    "char": [tfidf(analyzer="char", norm="l1"), LinearSVC(dual=False, C=50, **L1)],
+    "saga": [tfidf(), LogisticRegression(solver="saga", C=20, max_iter=50, **L1)],
+    "liblinear": [words(), OneVsRestClassifier(LogisticRegression(solver="liblinear", **L1))],
+    "sgd": [words(), TfidfTransformer(norm=None), sgd("log_loss", penalty="l1", alpha=1e-3)],
+    "sublinear": [tfidf(sublinear_tf=True), LinearSVC(dual=False, **L1)],
+    "selected": [tfidf(ngram_range=(2, 4)), SelectKBest(k=60), LinearSVC()],
+    "hashing": [hashing(n_features=2**12), LinearSVC(dual=False, **L1)],
+    "union": [FeatureUnion([("chars", tfidf()), ("words", words())]), LinearSVC(dual=False, **L1)],
+    "calibrated": [tfidf(), CalibratedClassifierCV(LinearSVC(dual=False, **L1), cv=2)],
+}
+
 
 @pytest.fixture(scope="session")
 def texts(project_texts):
@@ -227,7 +245,12 @@ def texts(project_texts):
 def train(labels, *steps):
     """A pipeline fitted on texts that hold the hostile words too."""
     pipeline = Pipeline([(f"step{number}", step) for number, step in enumerate(steps)])
-    target = label_matrix() if labels == MULTILABEL else np.array([labels[name] for name in NAMES])
+    if labels == MULTILABEL:
+        target = label_matrix()
+    elif labels == MANY:
+        target = np.arange(len(TEXTS)) % 12
+    else:
+        target = np.array([labels[name] for name in NAMES])
     try:
         return pipeline.fit(TEXTS, target)
     except (TypeError, AttributeError) as error:
@@ -260,3 +283,27 @@ def test_a_searched_pipeline(binary, texts, tmp_path):
     search = RandomizedSearchCV(pipeline, {"tfidf__norm": ["l1", "l2"]}, n_iter=2, cv=2, random_state=0)
     search.fit(TEXTS, NAMES)
     check(binary, export(search, tmp_path / "model" / "1"), search, texts)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("sparsify", [False, True])
+@pytest.mark.parametrize("case", SPARSE)
+def test_models_that_are_mostly_zero(case, sparsify, binary, texts, tmp_path, record_property):
+    pipeline = train(MANY, *map(clone, SPARSE[case]))
+    classifier = pipeline.steps[-1][1]
+    if sparsify:
+        if not hasattr(classifier, "sparsify"):
+            pytest.skip("this classifier has no sparsify()")
+        classifier.sparsify()
+    directory = export(pipeline, tmp_path / "model" / "1")
+    assert "classifier.coef.values" in Artifact(directory).tensors
+    record_property("largest differences", check(binary, directory, pipeline, texts))
+
+
+def test_large_terms_that_cancel_are_no_reason_to_refuse_a_model(binary, tmp_path):
+    pipeline = train(STRINGS, CountVectorizer(analyzer="char"), LinearSVC())
+    classifier = pipeline.steps[-1][1]
+    classifier.coef_ = np.where(np.arange(classifier.coef_.shape[1]) % 2, 1e9, -1e9) + classifier.coef_
+    artifact = Artifact(export(pipeline, tmp_path / "model" / "1"))
+    assert any("magnitudes" in probe for probe in artifact.manifest["probes"]["texts"])
+    assert predict(binary, tmp_path / "model" / "1", [b'{"text": "a"}']).returncode == 0

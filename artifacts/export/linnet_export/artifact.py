@@ -18,6 +18,7 @@ from .characters import character_tables
 from .errors import ExportError
 from .pipeline import read_pipeline
 from .tensors import write_tensors
+from .weights import store_weights
 
 FORMAT_VERSION = 1
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
@@ -78,6 +79,7 @@ def export(
     }
     tensors = model.tensors()
     tensors.update({f"characters.{table}": rows for table, rows in character_tables().items()})
+    store_weights(model.classifier.manifest, tensors)
     try:
         _write(outdir, manifest, tensors, documents)
     except OSError as error:
@@ -155,16 +157,22 @@ def _write(outdir, manifest, tensors, documents):
         manifest["files"] = {
             file_name: _fingerprint(temporary, file_name) for file_name in sorted(os.listdir(temporary))
         }
-        text = json.dumps(manifest, allow_nan=False, indent=2) + "\n"  # ASCII alone: no editor can spoil it
-        with open(os.path.join(temporary, MANIFEST), "wb") as file:
-            file.write(text.encode("ascii"))
-        reference.check(temporary, tensors)
+        _write_manifest(temporary, manifest)
+        scales = reference.check(temporary, tensors)
+        if probes.add_magnitudes(manifest["probes"]["texts"], scales):
+            _write_manifest(temporary, manifest)
         for path in [os.path.join(temporary, file_name) for file_name in os.listdir(temporary)] + [temporary]:
             _flush(path)
         os.rename(temporary, outdir)  # replaces an empty directory, and nothing else
         _flush(parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_manifest(directory, manifest):
+    text = json.dumps(manifest, allow_nan=False, indent=2) + "\n"  # ASCII alone: no editor can spoil it
+    with open(os.path.join(directory, MANIFEST), "wb") as file:
+        file.write(text.encode("ascii"))
 
 
 def _fingerprint(directory, file_name):

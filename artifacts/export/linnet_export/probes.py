@@ -9,6 +9,7 @@ from .labels import label_scalar
 from .probability import choose_probability
 
 TOLERANCE = 1e-9  # of a decision value or a probability; on decision values times max(1, sum of |weight * value|)
+MAGNITUDE_MIN = 100  # times the decision value: terms up to here do not come near the tolerance by rounding
 
 # Each line is here for one rule of the text handling that a server could get wrong.
 HARD_TEXTS = (
@@ -90,3 +91,17 @@ def answer(model, texts: list) -> list:
             probe["label"] = label_scalar(label)
         answers.append({**probe, "probabilities": share})
     return answers
+
+
+def add_magnitudes(probes: list, scales: list) -> bool:
+    """Note the sums of |weight * value| where they are far above the decision values: large terms that cancel.
+
+    Returns whether there was anything to note.
+    """
+    noted = False
+    for probe, scale in zip(probes, scales):
+        shown = np.maximum(1, np.abs(probe["decision"]))
+        if (np.asarray(scale) > MAGNITUDE_MIN * shown).any():
+            probe["magnitudes"] = scale
+            noted = True
+    return noted

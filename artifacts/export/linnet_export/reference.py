@@ -16,6 +16,7 @@ from .errors import ExportError
 from .probability import label_columns, probabilities
 from .reference_vectorizer import ReferenceVectorizer
 from .tensors import read_tensors
+from .weights import read_weights
 
 SIGMA, FINAL_SIGMA, SMALL_SIGMA = "Σ", "ς", "σ"
 PADDING = 0xFFFFFFFF
@@ -132,7 +133,7 @@ class Artifact:
             values += features.values()
             begin += vectorizer.about["features"]
         values = np.array(values, dtype=float)
-        products = self.tensors["classifier.coef"][:, columns] * values
+        products = read_weights(self.pipeline["classifier"], self.tensors, columns) * values
         decision = products.sum(axis=1) + self.tensors["classifier.intercept"]
         classifier, classes = self.pipeline["classifier"], self.pipeline["classes"]
         shares = None
@@ -183,17 +184,23 @@ def _near_tie(score, expected, tolerance):
 
 
 def check(directory, tensors):
-    """Read an artifact back: every tensor equal, every probe answered as the pipeline answers it."""
+    """Read an artifact back: every tensor equal, every probe answered as the pipeline answers it.
+
+    Returns the scale of rounding errors of each probe, one value a row.
+    """
     artifact = Artifact(directory)
     for name, values in tensors.items():
         if not np.array_equal(artifact.tensors[name], values):
             raise ExportError(f"self-check: tensor {name} reads back differently")
     if any(len(one.column) != len(one.tensors.get("term_ends", ())) for one in artifact.vectorizers):
         raise ExportError("self-check: the terms read back differently")
-    probes = artifact.manifest["probes"]
+    probes, scales = artifact.manifest["probes"], []
     for probe in probes["texts"]:
-        missed = difference(artifact.score(probe["text"]), probe, probes["tolerance"])
+        score = artifact.score(probe["text"])
+        missed = difference(score, probe, probes["tolerance"])
         if missed:
             raise ExportError(
                 f"self-check: the artifact does not reproduce the pipeline on {probe['text'][:80]!r}: {missed}"
             )
+        scales.append(score["scale"])
+    return scales

@@ -19,12 +19,13 @@ pub(super) fn can_occur(analyzer: Analyzer, range: NgramRange, term: &[u8]) -> b
     analyzer == Analyzer::CharWb && characters < range.min && is_padded_word
 }
 
-/// The terms that can occur, ascending, each with its column among all. The error is the column of a term that an
+/// The terms that can occur and whose column counts, ascending, each with its column among all. The error is the column of a term that an
 /// earlier one equals.
 pub(super) fn select<'t>(
     analyzer: Analyzer,
     range: NgramRange,
     terms: impl Iterator<Item = &'t [u8]>,
+    counts: impl Fn(u32) -> bool,
 ) -> Result<(Vec<&'t [u8]>, Vec<u32>), usize> {
     let mut all: Vec<(&[u8], u32)> = terms.zip(0..).collect();
     if !all.is_sorted_by_key(|(term, _)| *term) {
@@ -33,7 +34,7 @@ pub(super) fn select<'t>(
     if let Some(pair) = all.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(pair[1].1 as usize);
     }
-    Ok(all.into_iter().filter(|(term, _)| can_occur(analyzer, range, term)).unzip())
+    Ok(all.into_iter().filter(|&(term, column)| counts(column) && can_occur(analyzer, range, term)).unzip())
 }
 
 /// New numbers for features, and the parents by these numbers. Entry 0 stands for none and stays.

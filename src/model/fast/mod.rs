@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE};
 use self::counters::Counters;
 use self::processor::Processor;
-use self::rows::{Four, One, Sums};
+use self::rows::{Four, One, Sparse, Sums};
 use self::tally::{Ahead, Counted, Summed, Tally};
 use self::token_automaton::{TokenAutomaton, TokenAutomatonBuilder};
 use self::token_index::{STOP_WORD, TokenIndex};
@@ -40,8 +40,10 @@ use self::word_cache::{Record, WordCache};
 use super::analysis;
 use super::artifact::Vocabulary;
 use super::error::Defect;
-use super::image::{Image, ImageWriter, Section};
+use super::image::{Image, Section};
+use super::image_plan::ImagePlan;
 use super::manifest::{NgramVectorizer, Norm};
+use super::rows::{RowsRecipe, Source};
 use super::weighing::{Counts, Weighing};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
@@ -112,17 +114,6 @@ impl FastScratch {
     }
 }
 
-/// The weights of one vectorizer among those of the whole model.
-#[derive(Clone, Copy, Debug)]
-pub struct Coefficients<'a> {
-    /// `rows × columns` values, row by row.
-    pub values: &'a [f64],
-    /// Columns of all vectorizers together.
-    pub columns: usize,
-    /// The vectorizer's first column.
-    pub first_column: usize,
-}
-
 /// Whether this engine can stand for a vectorizer of these settings, whose tokens `pattern` finds where it has a program.
 ///
 /// It can for all that has a vocabulary, unless a token may hold a space: then the space in an n-gram does not tell where
@@ -137,28 +128,30 @@ fn sums_ahead(settings: &NgramVectorizer) -> bool {
 }
 
 /// Appends the sections of vectorizer `at` to an image. The error is the column of a term that an earlier one equals.
-pub fn write(
-    image: &mut ImageWriter,
+pub fn plan<'a>(
+    image: &mut ImagePlan<'a>,
     at: usize,
     vocabulary: &Vocabulary,
-    coefficients: Coefficients<'_>,
-    lanes: usize,
+    weights: Source<'a>,
 ) -> Result<(), usize> {
     let settings = &vocabulary.settings;
-    let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms())?;
+    // Without a norm, a term without weight changes nothing.
+    let has_norm = settings.norm.is_some() || settings.then.iter().any(|next| next.norm.is_some());
+    let counts = |column: u32| has_norm || !weights.is_zero(column);
+    let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms(), counts)?;
     let (numbers, parents) = if settings.analyzer == Analyzer::Word {
         let automaton = TokenAutomatonBuilder::new(&terms);
         let (numbers, parents) = features::renumber(automaton.parents());
-        write_tokens(image, at, settings, automaton, &numbers);
+        plan_tokens(image, at, settings, automaton, &numbers);
         (numbers, parents)
     } else {
         let automaton = AutomatonBuilder::new(&terms);
         let (numbers, parents) = features::renumber(automaton.parents());
-        image.push(Section::Automaton, at, &automaton.finish(&numbers));
+        image.push(Section::Automaton, at, automaton.finish(&numbers));
         (numbers, parents)
     };
     drop(terms);
-    image.push(Section::Parents, at, &parents);
+    image.push(Section::Parents, at, parents.clone());
     let by_number = |values: Option<&[f64]>| {
         let mut numbered = vec![0.0; numbers.len()];
         for (&number, &column) in numbers[1..].iter().zip(&columns) {
@@ -167,31 +160,22 @@ pub fn write(
         numbered
     };
     let idf = by_number(vocabulary.idf.as_deref());
-    let ones = by_number(None);
     let is_ahead = sums_ahead(settings);
     if is_ahead {
-        write_ahead(image, at, settings.norm, &parents, &idf);
+        plan_ahead(image, at, settings.norm, &parents, &idf);
     } else {
-        image.push(Section::Idf, at, if settings.idf { &idf } else { &[][..] });
+        image.push(Section::Idf, at, if settings.idf { idf.clone() } else { Vec::new() });
         let scales = vocabulary.scales.iter().filter(|scale| !scale.is_empty());
-        image.push(
-            Section::Scales,
-            at,
-            &scales.map(|scale| by_number(Some(scale))).collect::<Vec<_>>().concat(),
-        );
+        image.push(Section::Scales, at, scales.flat_map(|scale| by_number(Some(scale))).collect::<Vec<_>>());
     }
-    let folded = if settings.then.is_empty() { &idf } else { &ones };
-    image.push_with(Section::Weights, at, numbers.len() * lanes, |rows| {
-        rows::fill(rows, lanes, coefficients, (&columns, &numbers[1..]), folded);
-        if is_ahead {
-            rows::add_parents(rows, lanes, &parents);
-        }
-    });
+    let factors = if settings.then.is_empty() { idf } else { by_number(None) };
+    let parents = if is_ahead { parents } else { Vec::new() };
+    RowsRecipe { weights, columns, numbers: numbers[1..].to_vec(), factors, parents }.plan(image, at);
     Ok(())
 }
 
 /// Appends what is summed ahead of features: see [`Ahead`].
-fn write_ahead(image: &mut ImageWriter, at: usize, norm: Option<Norm>, parents: &[u32], idf: &[f64]) {
+fn plan_ahead(image: &mut ImagePlan<'_>, at: usize, norm: Option<Norm>, parents: &[u32], idf: &[f64]) {
     let squares: Vec<f64> = idf.iter().map(|idf| idf * idf).collect();
     let mut totals: Vec<f64> = match norm {
         None => vec![0.0; idf.len()],
@@ -201,13 +185,13 @@ fn write_ahead(image: &mut ImageWriter, at: usize, norm: Option<Norm>, parents: 
     for feature in 1..totals.len() {
         totals[feature] += totals[parents[feature] as usize]; // a parent's number is lower: its total is complete
     }
-    image.push(Section::Squares, at, &squares);
-    image.push(Section::Totals, at, &totals);
+    image.push(Section::Squares, at, squares);
+    image.push(Section::Totals, at, totals);
 }
 
 /// Appends an automaton over tokens, their index, and what finds them in a text.
-fn write_tokens(
-    image: &mut ImageWriter,
+fn plan_tokens(
+    image: &mut ImagePlan<'_>,
     at: usize,
     settings: &NgramVectorizer,
     automaton: TokenAutomatonBuilder<'_>,
@@ -218,14 +202,14 @@ fn write_tokens(
     let tokens: Vec<_> = known.chain(stop_words.iter().map(|&word| (word, STOP_WORD))).collect();
     let (slots, rests) = token_index::build(&tokens);
     let (states, steps) = automaton.finish(numbers);
-    image.push(Section::TokenSlots, at, &slots);
-    image.push(Section::TokenRests, at, &rests);
-    image.push(Section::TokenStates, at, &states);
-    image.push(Section::TokenSteps, at, &steps);
+    image.push(Section::TokenSlots, at, slots);
+    image.push(Section::TokenRests, at, rests);
+    image.push(Section::TokenStates, at, states);
+    image.push(Section::TokenSteps, at, steps);
 }
 
 impl<'i> FastVectorizer<'i> {
-    /// Opens the sections of vectorizer `at`, which [`write()`] has made; checks all that scoring relies on.
+    /// Opens the sections of vectorizer `at`, which [`plan`] has made; checks all that scoring relies on.
     pub fn from_image(
         image: Image<'i>,
         at: usize,
@@ -293,6 +277,12 @@ impl<'i> FastVectorizer<'i> {
                 sums.clear();
                 sums.resize(ahead.lanes, 0.0);
                 match (ahead.lanes, ahead.is_counted()) {
+                    (_, true) if ahead.rows.is_sparse() => {
+                        self.sum_ahead::<Sparse, true>(*ahead, characters, text, scratch, sums)
+                    }
+                    (_, false) if ahead.rows.is_sparse() => {
+                        self.sum_ahead::<Sparse, false>(*ahead, characters, text, scratch, sums)
+                    }
                     (1, true) => self.sum_ahead::<One, true>(*ahead, characters, text, scratch, sums),
                     (4, true) => self.sum_ahead::<Four, true>(*ahead, characters, text, scratch, sums),
                     (_, true) => self.sum_ahead::<Vec<f64>, true>(*ahead, characters, text, scratch, sums),
@@ -343,7 +333,7 @@ impl<'i> FastVectorizer<'i> {
     fn record(&self, places: &mut dyn Iterator<Item = u32>, record: &mut Record) {
         for longest in places {
             if let Scoring::Ahead(ahead) = &self.scoring {
-                rows::add_row(&mut record.row, &ahead.rows[longest as usize * ahead.lanes..][..ahead.lanes]);
+                ahead.rows.add_scaled(longest, 1.0, &mut record.row);
                 record.total += ahead.totals[longest as usize];
                 if !ahead.is_counted() {
                     continue;

@@ -1,49 +1,6 @@
-//! Rows of weights: how they are made, and how they are summed.
+//! How rows of weights are summed.
 
-use super::Coefficients;
-use super::automaton::NO_FEATURE;
-
-/// Terms that are filled at a time: what one cache line of a row of coefficients holds.
-const TERMS_AT_ONCE: usize = 8;
-
-/// Writes the row of each feature, its inverse document frequency folded in, padded with zeros to `lanes`.
-///
-/// `features` gives, in ascending order of terms, the column and the number of each; `idf` goes by number.
-pub(super) fn fill(
-    rows: &mut [f64],
-    lanes: usize,
-    coefficients: Coefficients<'_>,
-    (columns, numbers): (&[u32], &[u32]),
-    idf: &[f64],
-) {
-    for (columns, numbers) in columns.chunks(TERMS_AT_ONCE).zip(numbers.chunks(TERMS_AT_ONCE)) {
-        for (lane, values) in coefficients.values.chunks_exact(coefficients.columns).enumerate() {
-            for (&column, &number) in columns.iter().zip(numbers) {
-                let value = values[coefficients.first_column + column as usize];
-                rows[number as usize * lanes + lane] = idf[number as usize] * value;
-            }
-        }
-    }
-}
-
-/// Adds to each row that of its parent, so that a row stands for a feature and all its suffixes. A parent's number is
-/// lower than its child's.
-pub(super) fn add_parents(rows: &mut [f64], lanes: usize, parents: &[u32]) {
-    for (feature, &parent) in parents.iter().enumerate() {
-        if parent != NO_FEATURE {
-            let (before, from) = rows.split_at_mut(feature * lanes);
-            add_row(&mut from[..lanes], &before[parent as usize * lanes..][..lanes]);
-        }
-    }
-}
-
-/// Adds `row` to `sums`, which is as long, lane by lane.
-#[inline(always)]
-pub(super) fn add_row(sums: &mut [f64], row: &[f64]) {
-    for (sum, weight) in sums.iter_mut().zip(row) {
-        *sum += weight;
-    }
-}
+use super::super::rows::{self, Rows};
 
 /// Where rows are summed: in registers for the widths that are most common, in memory for all others.
 pub(super) trait Sums {
@@ -54,7 +11,7 @@ pub(super) trait Sums {
     /// Adds a row a few times.
     fn add_times(&mut self, row: &[f64], times: f64);
     /// Adds row `number` of `rows`.
-    fn add(&mut self, rows: &[f64], number: u32);
+    fn add(&mut self, rows: Rows<'_>, number: u32);
 }
 
 /// The one sum of a binary model.
@@ -77,8 +34,8 @@ impl Sums for One {
     }
 
     #[inline(always)]
-    fn add(&mut self, rows: &[f64], number: u32) {
-        self.0 += rows[number as usize];
+    fn add(&mut self, rows: Rows<'_>, number: u32) {
+        self.0 += rows.padded()[number as usize];
     }
 }
 
@@ -99,15 +56,19 @@ impl Sums for Four {
     #[inline(always)]
     fn add_times(&mut self, row: &[f64], times: f64) {
         let [a, b, c, d] = row.as_chunks::<4>().0[0];
-        self.0 += times * a;
-        self.1 += times * b;
-        self.2 += times * c;
-        self.3 += times * d;
+        self.add_four(times * a, times * b, times * c, times * d);
     }
 
     #[inline(always)]
-    fn add(&mut self, rows: &[f64], number: u32) {
-        let [a, b, c, d] = rows.as_chunks::<4>().0[number as usize];
+    fn add(&mut self, rows: Rows<'_>, number: u32) {
+        let [a, b, c, d] = rows.padded().as_chunks::<4>().0[number as usize];
+        self.add_four(a, b, c, d);
+    }
+}
+
+impl Four {
+    #[inline(always)]
+    fn add_four(&mut self, a: f64, b: f64, c: f64, d: f64) {
         self.0 += a;
         self.1 += b;
         self.2 += c;
@@ -126,14 +87,43 @@ impl Sums for Vec<f64> {
 
     #[inline(always)]
     fn add_times(&mut self, row: &[f64], times: f64) {
-        for (sum, weight) in self.iter_mut().zip(row) {
-            *sum += times * weight;
-        }
+        add_times(self, row, times);
     }
 
     #[inline(always)]
-    fn add(&mut self, rows: &[f64], number: u32) {
+    fn add(&mut self, rows: Rows<'_>, number: u32) {
         let lanes = self.len();
-        add_row(self, &rows[number as usize * lanes..][..lanes]);
+        rows::add(self, &rows.padded()[number as usize * lanes..][..lanes]);
+    }
+}
+
+/// Any number of sums of rows that are stored without their zeros.
+pub(super) struct Sparse(Vec<f64>);
+
+impl Sums for Sparse {
+    fn take(kept: &mut Vec<f64>) -> Self {
+        Self(std::mem::take(kept))
+    }
+
+    fn give(self, kept: &mut Vec<f64>) {
+        *kept = self.0;
+    }
+
+    #[inline(always)]
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        add_times(&mut self.0, row, times);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: Rows<'_>, number: u32) {
+        rows.add_entries(number, &mut self.0);
+    }
+}
+
+/// Adds `row` to `sums` a few times, lane by lane.
+#[inline(always)]
+fn add_times(sums: &mut [f64], row: &[f64], times: f64) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum += times * weight;
     }
 }

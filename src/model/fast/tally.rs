@@ -4,6 +4,7 @@
 //! the vector is rescaled further, the features are [`Counted`] first and weighed at the end.
 
 use super::super::image::{Image, Section};
+use super::super::rows::Rows;
 use super::super::weighing::Counts;
 use super::automaton::NO_FEATURE;
 use super::counters::Counters;
@@ -33,7 +34,7 @@ pub(super) struct Ahead<'i> {
     /// Σ idf² (L2) or Σ |idf| (L1) over each and all its suffixes.
     pub(super) totals: &'i [f64],
     /// The sum of the rows of each and all its suffixes.
-    pub(super) rows: &'i [f64],
+    pub(super) rows: Rows<'i>,
 }
 
 impl<'i> Ahead<'i> {
@@ -46,11 +47,11 @@ impl<'i> Ahead<'i> {
     ) -> Result<Self, Defect> {
         let squares: &[f64] = image.section(Section::Squares, at)?;
         let totals: &[f64] = image.section(Section::Totals, at)?;
-        let rows: &[f64] = image.section(Section::Weights, at)?;
         let entries = parents.len();
-        if squares.len() != entries || totals.len() != entries || rows.len() != entries * lanes {
+        if squares.len() != entries || totals.len() != entries {
             return Err(Defect::Image("its features do not fit together"));
         }
+        let rows = Rows::from_image(image, at, entries, lanes)?;
         Ok(Self { norm, lanes, parents, squares, totals, rows })
     }
 

@@ -17,15 +17,16 @@ fn assert_same(artifact: &Artifact, texts: &[String]) {
     let plain = PlainModel::new(artifact).unwrap();
     let (mut scratch, mut plain_scratch) = (model.scratch(), plain.scratch());
     let mut expected = Vec::new();
-    let columns = artifact.columns();
+    let rows = artifact.intercepts.len();
+    let weights = artifact.weights.by_column(rows).unwrap();
     for text in texts {
         plain.decision(text, &mut plain_scratch, &mut expected);
         let found = model.decision(text, &mut scratch);
         assert_eq!(found.len(), expected.len());
         for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
             // All weights of a row bound Σ|wᵢxᵢ| from above where the vector is normed; texts are short elsewhere.
-            let weights = &artifact.coefficients[row * columns..][..columns];
-            let most: f64 = weights.iter().map(|weight| weight.abs()).sum();
+            let weights = weights.iter().skip(row).step_by(rows);
+            let most: f64 = weights.map(|weight| weight.abs()).sum();
             let allowed = 1e-9 * most.clamp(1.0, 10.0);
             assert!((found - expected).abs() <= allowed, "row {row} of {text:?}: {found}, plain {expected}");
         }

@@ -24,7 +24,7 @@ use crate::ctl::protocol::Response;
 use crate::ctl::server::{ControlServer, Heard};
 use crate::fleet::{Action, AskId, Event, Generation, Notice, Report};
 use crate::identity::Identity;
-use crate::loader::Loader;
+use crate::loader::{Loaded, Loader};
 use crate::log;
 use crate::notify::Notifier;
 use crate::os::child::{self, reap_strangers};
@@ -42,6 +42,8 @@ pub(crate) struct Performer {
     scoreboard: Scoreboard,
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
+    /// What the last load took, until it has been told.
+    loaded: Option<(Generation, Loaded)>,
     loader: Option<Loader>,
     /// How to start this program again, and what this one was started with.
     invocation: Invocation,
@@ -79,6 +81,7 @@ impl Performer {
             scoreboard,
             sockets: None,
             images: BTreeMap::new(),
+            loaded: None,
             loader: None,
             invocation,
             predecessor,

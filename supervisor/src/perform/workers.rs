@@ -23,6 +23,7 @@ use crate::os::proc::Snapshot;
 
 impl Performer {
     pub(super) fn fork(&mut self, birth: Birth) {
+        self.tell_loaded(birth.generation);
         let event = match self.try_fork(birth) {
             Ok(running) => {
                 let pid = running.child.pid();
