@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use support::linnet::{Start, is_alive, kill_9, send_signal, wait_until};
+use support::linnet::{Start, is_alive, kill_9, leave_out, send_signal, wait_until};
 use support::load::get;
 
 const PATH: &str = "/health/live";
@@ -70,8 +70,7 @@ fn a_pidfile_names_the_supervisor_refuses_a_second_one_and_moves_in_an_upgrade()
 #[test]
 fn root_gives_itself_up_before_the_first_worker_and_reads_the_model_as_the_user() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("left out: only root can become somebody else");
-        return;
+        return leave_out("only root can become somebody else");
     }
     let start = Start::with_workers(2);
     let model = start.path("model");
@@ -108,8 +107,7 @@ fn root_gives_itself_up_before_the_first_worker_and_reads_the_model_as_the_user(
 #[test]
 fn an_upgrade_after_the_change_of_user_needs_no_directory_of_that_users() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("left out: only root can become somebody else");
-        return;
+        return leave_out("only root can become somebody else");
     }
     let start = Start::with_workers(1);
     let (model, file) = (start.path("model"), start.path("linnet.pid"));

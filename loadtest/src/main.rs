@@ -4,6 +4,7 @@ mod compare;
 mod drivers;
 mod error;
 mod histogram;
+mod listen;
 mod measure;
 mod pin;
 mod progress;
@@ -42,6 +43,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Measure how Linnet's throughput depends on workers, texts, and the size of the model
     Scale(scale::ScaleArgs),
+    /// Compare one listening socket per worker with a shared one: throughput, latency, how evenly workers are loaded
+    Listen(listen::ListenArgs),
     /// Write report.html and RESULTS.md anew from a report.json
     Report {
         /// The report.json
@@ -87,6 +90,7 @@ fn run(command: Command) -> Result<String> {
     match command {
         Command::Compare(args) => compare::run(args),
         Command::Scale(args) => scale::run(args),
+        Command::Listen(args) => listen::run(args),
         Command::Report { json, out } => {
             let read = report::read(&json)?;
             let beside = json.parent().unwrap_or(&json).to_owned();

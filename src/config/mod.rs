@@ -99,6 +99,34 @@ impl TrustedPeers {
     }
 }
 
+/// How workers share a TCP address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// One listening socket, and so one accept queue, for each worker slot.
+    PerWorker,
+    /// One listening socket that all workers accept from.
+    Shared,
+}
+
+impl Listen {
+    /// All of them, in the order of their names in the table.
+    pub const ALL: [Self; 2] = [Self::PerWorker, Self::Shared];
+}
+
+/// Which processors a worker may run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuAffinity {
+    /// All that the supervisor may use.
+    None,
+    /// One: that whose place among these is the number of the worker's slot.
+    Auto,
+}
+
+impl CpuAffinity {
+    /// All of them, in the order of their names in the table.
+    pub const ALL: [Self; 2] = [Self::None, Self::Auto];
+}
+
 /// Where `linnet ctl` reaches the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlSocket {
@@ -115,8 +143,12 @@ pub enum ControlSocket {
 pub struct Settings {
     /// Addresses to listen on; at least one, none twice.
     pub bind: Vec<BindAddress>,
+    /// How workers share a TCP address.
+    pub listen: Listen,
     /// Length of each accept queue, in connections.
     pub backlog: u32,
+    /// Which processors a worker may run on.
+    pub cpu_affinity: CpuAffinity,
     /// Workers to run; `auto` is already resolved. At least 1.
     pub workers: usize,
     /// Slots bound up front, so the most workers this start can ever run; at least `workers`.
@@ -187,6 +219,8 @@ impl Settings {
     fn blank() -> Self {
         Self {
             bind: Vec::new(),
+            listen: Listen::Shared,
+            cpu_affinity: CpuAffinity::Auto,
             backlog: 0,
             workers: 0,
             max_workers: 0,

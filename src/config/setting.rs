@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::value::{self, Given, TextKind};
-use super::{BindAddress, ControlSocket, LogLevel, Settings, TrustedPeers};
+use super::{BindAddress, ControlSocket, CpuAffinity, Listen, LogLevel, Settings, TrustedPeers};
 
 /// What it takes to apply a changed value to a running fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(super) enum Kind {
     IntegerOrAuto(RangeInclusive<u64>, Lens<u64>, fn(&Settings, usize) -> usize),
     Seconds(RangeInclusive<u64>, Lens<Duration>),
     Bytes(RangeInclusive<u64>, Lens<u64>),
+    /// One of these names, by its place among them.
+    Choice(&'static [&'static str], Lens<u64>),
     Path(Lens<PathBuf>),
     Peers(Lens<TrustedPeers>),
     Level(Lens<LogLevel>),
@@ -86,6 +88,14 @@ macro_rules! lens {
 pub(super) use lens;
 
 pub(super) const BACKLOG: Lens<u64> = Lens { get: |s| s.backlog.into(), set: |s, v| s.backlog = v as u32 };
+
+// The names of a choice bound its place, so that no place is out of range.
+pub(super) const LISTEN: Lens<u64> =
+    Lens { get: |s| s.listen as u64, set: |s, v| s.listen = Listen::ALL[usize::from(v != 0)] };
+pub(super) const CPU_AFFINITY: Lens<u64> = Lens {
+    get: |s| s.cpu_affinity as u64,
+    set: |s, v| s.cpu_affinity = CpuAffinity::ALL[usize::from(v != 0)],
+};
 
 impl Setting {
     /// The name of its environment variable.
@@ -119,6 +129,9 @@ impl Setting {
                 range.start(),
                 range.end()
             ),
+            Kind::Choice(names, _) => {
+                names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" or ")
+            }
             Kind::Path(_) => "a path".to_owned(),
             Kind::Peers(_) => {
                 "IP addresses, as a list or with commas between them, or \"*\" for every peer".to_owned()
@@ -156,6 +169,7 @@ impl Setting {
                 (lens.set)(settings, bounds.contains(&duration).then_some(duration)?);
             }
             Kind::Bytes(range, lens) => (lens.set)(settings, within(range, value::bytes(given)?)?),
+            Kind::Choice(names, lens) => (lens.set)(settings, value::choice(given, names)?),
             Kind::Path(lens) => (lens.set)(settings, value::path(given)?),
             Kind::Peers(lens) => (lens.set)(settings, value::peers(given)?),
             Kind::Text(kind, lens) => (lens.set)(settings, value::text(given, *kind)?),
@@ -189,6 +203,10 @@ impl Setting {
             Kind::Integer(_, lens) | Kind::IntegerOrAuto(_, lens, _) => (lens.get)(settings).to_string(),
             Kind::Seconds(_, lens) => value::show_seconds((lens.get)(settings)),
             Kind::Bytes(_, lens) => value::show_bytes((lens.get)(settings)),
+            Kind::Choice(names, lens) => {
+                let place = usize::try_from((lens.get)(settings)).unwrap_or(usize::MAX);
+                value::show_text(names.get(place).copied().unwrap_or_default())
+            }
             Kind::Path(lens) => value::show_text(&(lens.get)(settings).to_string_lossy()),
             Kind::Peers(lens) => value::show_peers(&(lens.get)(settings)),
             Kind::Text(_, lens) => value::show_text(&(lens.get)(settings)),

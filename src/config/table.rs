@@ -1,6 +1,6 @@
 //! The table of all settings: what exists, what it takes, what it means when left out.
 
-use super::setting::{BACKLOG, Kind, Lens, Mark, Setting, lens};
+use super::setting::{BACKLOG, CPU_AFFINITY, Kind, LISTEN, Lens, Mark, Setting, lens};
 use super::value::TextKind;
 
 const WORKERS: &str = "Workers: what an operator tunes first";
@@ -50,6 +50,18 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "cpu_affinity",
+        unit: "way",
+        default: "\"none\"",
+        mark: Mark::NextWorker,
+        group: WORKERS,
+        help: "Which processors a worker may run on: \"none\" leaves it to the system; with \"auto\" the worker of slot 0 runs\n\
+               on the first processor that this process may use, that of slot 1 on the second, and so on in turn.",
+        flag: None,
+        platform: None,
+        kind: Kind::Choice(&["none", "auto"], CPU_AFFINITY),
+    },
+    Setting {
         key: "model",
         unit: "directory",
         default: "\"artifacts/tagifai/1\"",
@@ -74,13 +86,25 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Addresses(lens!(bind)),
     },
     Setting {
+        key: "listen",
+        unit: "way",
+        default: "\"per_worker\"",
+        mark: Mark::Restart,
+        group: LISTENERS,
+        help: "How workers share a TCP address. \"per_worker\": each has a listening socket and a queue of its own, and new\n\
+               connections are led to those that serve. \"shared\": all accept from one socket, whoever is free first.\n\
+               Unix sockets and sockets that a service manager passes on (LISTEN_FDS) are always shared.",
+        flag: None,
+        platform: None,
+        kind: Kind::Choice(&["per_worker", "shared"], LISTEN),
+    },
+    Setting {
         key: "backlog",
         unit: "connections",
         default: "2048",
         mark: Mark::Restart,
         group: LISTENERS,
-        help: "How many connections may wait in each worker's accept queue. The system cuts it to\n\
-               net.core.somaxconn.",
+        help: "How many connections may wait in each accept queue. The system cuts it to net.core.somaxconn.",
         flag: None,
         platform: None,
         kind: Kind::Integer(1..=65_535, BACKLOG),

@@ -87,6 +87,8 @@ fn defaults_are_the_documented_ones() {
     let settings = Settings::defaults(3);
     let expected = Settings {
         bind: vec![BindAddress::Tcp("127.0.0.1:8000".parse().unwrap())],
+        listen: Listen::PerWorker,
+        cpu_affinity: CpuAffinity::None,
         backlog: 2048,
         workers: 3,
         max_workers: 6,
@@ -140,6 +142,12 @@ const VALUES: &[Values] = &[
         &["0", "1025", "-1", "2.0", "true", "\"+4\"", "\"\"", "99999999999999999999", "[1]", "{ a = 1 }"],
     ),
     ("max_workers", &[("3", "3"), ("\"auto\"", "6")], &["0", "4097"]),
+    (
+        "listen",
+        &[("\"shared\"", "\"shared\""), ("\"Per_Worker\"", "\"per_worker\"")],
+        &["\"\"", "\"slot\"", "true", "1"],
+    ),
+    ("cpu_affinity", &[("\"auto\"", "\"auto\""), ("\"none\"", "\"none\"")], &["\"all\"", "0", "[0]"]),
     ("backlog", &[("1", "1"), ("0x400", "1024"), ("65_535", "65535")], &["0", "65536", "\"auto\""]),
     (
         "bind",

@@ -157,6 +157,12 @@ pub(super) fn level(given: &Given) -> Option<LogLevel> {
     LogLevel::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, level)| *level)
 }
 
+/// The place of the name that was given, in any case, among `names`.
+pub(super) fn choice(given: &Given, names: &[&str]) -> Option<u64> {
+    let Given::Text(text) = given else { return None };
+    Some(names.iter().position(|name| name.eq_ignore_ascii_case(text.trim()))? as u64)
+}
+
 /// One address, several with commas between them, or a list; none twice, except where the system chooses the port.
 pub(super) fn addresses(given: &Given) -> Option<Vec<BindAddress>> {
     let parts: Vec<&str> = match given {

@@ -11,7 +11,10 @@ pub enum Order {
     Serve,
     /// Retire, and stop accepting: a successor already serves the same listener.
     HandOver,
-    /// Retire, and answer what still waits in the accept queue: there is no successor.
+    /// Retire, and answer what still waits in the accept queue that is this slot's alone: there is no successor. Queues
+    /// that are shared are the siblings'.
+    StandDown,
+    /// Retire, and answer what still waits in all accept queues: nobody else will.
     DrainQueue,
     /// Exit now.
     Quit,
@@ -20,11 +23,15 @@ pub enum Order {
 }
 
 impl Order {
+    const ALL: [Self; 6] =
+        [Self::Serve, Self::HandOver, Self::StandDown, Self::DrainQueue, Self::Quit, Self::ReopenLogs];
+
     /// The byte that stands for this order.
     pub fn to_byte(self) -> u8 {
         match self {
             Self::Serve => b'S',
             Self::HandOver => b'H',
+            Self::StandDown => b'T',
             Self::DrainQueue => b'D',
             Self::Quit => b'Q',
             Self::ReopenLogs => b'L',
@@ -33,8 +40,7 @@ impl Order {
 
     /// The order that `byte` stands for.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        let orders = [Self::Serve, Self::HandOver, Self::DrainQueue, Self::Quit, Self::ReopenLogs];
-        orders.into_iter().find(|order| order.to_byte() == byte)
+        Self::ALL.into_iter().find(|order| order.to_byte() == byte)
     }
 }
 
@@ -64,7 +70,7 @@ mod tests {
 
     #[test]
     fn orders_survive_the_channel() {
-        for order in [Order::Serve, Order::HandOver, Order::DrainQueue, Order::Quit, Order::ReopenLogs] {
+        for order in Order::ALL {
             assert_eq!(Order::from_byte(order.to_byte()), Some(order));
         }
         assert_eq!(Order::from_byte(0), None);

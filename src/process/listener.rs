@@ -1,4 +1,4 @@
-//! Listening sockets: one per worker slot in a `SO_REUSEPORT` group, or one shared Unix socket.
+//! Listening sockets: one per worker slot in a `SO_REUSEPORT` group, or one that all share.
 //!
 //! Facts that the order of calls here rests on (Linux): a socket joins its group at `listen()`; the index in
 //! the group is the order of those calls; a bound socket that does not listen gets no traffic; a socket that
@@ -15,11 +15,17 @@ use socket2::{Domain, SockAddr, SockFilter, Socket, Type};
 
 use crate::config::BindAddress;
 
-/// Binds the first TCP socket of a group: fails if any other process listens on the address, even one that
-/// would share it, and only then opens the address to this process's further slots.
-pub fn bind_first(address: SocketAddr) -> io::Result<Socket> {
+/// Binds the one TCP socket of an address: fails if any other process listens there, even one that would share it.
+pub fn bind_alone(address: SocketAddr) -> io::Result<Socket> {
     let socket = tcp_socket(address)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Binds the first TCP socket of a group, as [`bind_alone`] does, and only then opens the address to this process's further
+/// slots.
+pub fn bind_first(address: SocketAddr) -> io::Result<Socket> {
+    let socket = bind_alone(address)?;
     socket.set_reuse_port(true)?;
     Ok(socket)
 }

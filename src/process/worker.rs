@@ -1,6 +1,5 @@
 //! A worker from fork to exit: open the model → prove it → say so → serve → retire.
 
-use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -10,6 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
@@ -20,11 +20,11 @@ use super::channel::{Order, READY, WORN, failure_report};
 use super::clock::monotonic_micros;
 use super::image_file::map_image;
 use super::log_file::lead_stderr_to;
-use crate::config::{BindAddress, Settings};
+use crate::config::Settings;
 use crate::model::{Defect, Model};
 use crate::scoreboard::{ErrorKind, SlotHandle, WorkerState};
 use crate::wire::app::{App, Door};
-use crate::wire::connection::{Listener, Patience, Queue, Server};
+use crate::wire::connection::{Listener, Patience, Queue, Server, Sharing};
 
 /// Exit status of a worker that has served and was asked to go.
 pub const EXIT_DONE: u8 = 0;
@@ -46,15 +46,25 @@ pub struct Worker {
     pub settings: Settings,
     /// The sealed model image.
     pub image: OwnedFd,
-    /// One bound socket per `settings.bind`, in that order, then one for `settings.metrics_bind` where that is set;
-    /// they may not be listening yet.
-    pub sockets: Vec<OwnedFd>,
+    /// What it accepts from.
+    pub listeners: Vec<SlotListener>,
     /// Requests after which it says that it is worn out, if ever.
     pub max_requests: Option<u64>,
     /// Its place on the scoreboard.
     pub slot: SlotHandle,
     /// Its end of the channel to the supervisor.
     pub channel: UnixStream,
+}
+
+/// A listener as a worker gets it.
+#[derive(Debug)]
+pub struct SlotListener {
+    /// The socket, TCP or Unix; it may not be listening yet.
+    pub socket: OwnedFd,
+    /// Who else accepts from it.
+    pub sharing: Sharing,
+    /// Whether it is there for the metrics.
+    pub metrics: bool,
 }
 
 /// Why a worker cannot start.
@@ -100,14 +110,14 @@ fn boot(worker: Worker) -> Result<u8, BootError> {
 }
 
 async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
-    let Worker { slot_number, settings, sockets, slot, channel, max_requests, .. } = worker;
+    let Worker { slot_number, settings, listeners, slot, channel, max_requests, .. } = worker;
     let patience =
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
     let server = Server::new(App::new(model, &settings, slot), slot);
     let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
-    let sockets = RefCell::new(Some(sockets));
+    let mut listeners = Some(listeners);
     spawn_local(beat(slot, heartbeat_interval(settings.timeout)));
     tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
 
@@ -124,15 +134,22 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         let Ok(byte) = byte else { return Ok(EXIT_ORPHANED) };
         let queue = match Order::from_byte(byte) {
             Some(Order::Serve) => {
-                if let Some(sockets) = sockets.take() {
-                    for (socket, (address, door)) in sockets.into_iter().zip(doors(&settings)) {
-                        server.accept_from(listener(socket, address)?, door);
+                if let Some(listeners) = listeners.take() {
+                    let has_metrics = listeners.iter().any(|listener| listener.metrics);
+                    for SlotListener { socket, sharing, metrics } in listeners {
+                        let door = match (metrics, has_metrics) {
+                            (true, _) => Door::Metrics,
+                            (false, true) => Door::Public,
+                            (false, false) => Door::Everything,
+                        };
+                        server.accept_from(listener(socket)?, sharing, door);
                     }
                     slot.seat().set_state(WorkerState::Ready);
                 }
                 continue;
             }
             Some(Order::HandOver) => Queue::Leave,
+            Some(Order::StandDown) => Queue::EmptyOwn,
             Some(Order::DrainQueue) => Queue::Empty,
             Some(Order::Quit) => return Ok(EXIT_DONE),
             Some(Order::ReopenLogs) => {
@@ -165,19 +182,12 @@ fn reopen_log(settings: &Settings) {
     }
 }
 
-/// The addresses of a worker's sockets, in their order, each with what is served there.
-fn doors(settings: &Settings) -> impl Iterator<Item = (&BindAddress, Door)> {
-    let public = if settings.metrics_bind.is_some() { Door::Public } else { Door::Everything };
-    let metrics = settings.metrics_bind.iter().map(|address| (address, Door::Metrics));
-    settings.bind.iter().map(move |address| (address, public)).chain(metrics)
-}
-
-fn listener(socket: OwnedFd, address: &BindAddress) -> io::Result<Listener> {
-    Ok(match address {
-        BindAddress::Tcp(_) => Listener::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(socket))?),
-        BindAddress::Unix(_) => {
-            Listener::Unix(tokio::net::UnixListener::from_std(UnixListener::from(socket))?)
-        }
+fn listener(socket: OwnedFd) -> io::Result<Listener> {
+    let is_unix = SockRef::from(&socket).local_addr()?.is_unix();
+    Ok(if is_unix {
+        Listener::Unix(tokio::net::UnixListener::from_std(UnixListener::from(socket))?)
+    } else {
+        Listener::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(socket))?)
     })
 }
 

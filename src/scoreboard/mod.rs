@@ -17,6 +17,8 @@ mod seat;
 
 use std::sync::atomic::{Ordering, fence};
 
+use serde::{Deserialize, Serialize};
+
 pub use self::classes::CLASS_PLACES;
 pub(crate) use self::counters::add;
 pub use self::counters::{Counters, PlacedCounts};
@@ -27,6 +29,33 @@ pub use self::seat::{Seat, WorkerState};
 
 /// Seats of one slot: the worker that serves it and the one that it replaces.
 pub const SEATS_PER_SLOT: usize = 2;
+
+/// Counts the arrangements that the blocks have had, for those that a size does not tell apart. A field that is moved or
+/// gets another meaning raises it.
+const ARRANGEMENT: u32 = 1;
+
+/// How a scoreboard lies in memory: two programs can share one only if they agree on all of this.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Layout {
+    /// How many seats there are.
+    pub seats: usize,
+    arrangement: u32,
+    fleet_bytes: usize,
+    seat_bytes: usize,
+}
+
+impl Layout {
+    /// What this program makes of a scoreboard with `seats` seats.
+    pub fn of(seats: usize) -> Self {
+        let (fleet_bytes, seat_bytes) = (size_of::<FleetBlock>(), size_of::<Seat>());
+        Self { seats, arrangement: ARRANGEMENT, fleet_bytes, seat_bytes }
+    }
+
+    /// Bytes in all; `None` if no memory can hold them.
+    pub fn bytes(&self) -> Option<usize> {
+        self.seats.checked_mul(self.seat_bytes)?.checked_add(self.fleet_bytes)
+    }
+}
 
 /// The whole scoreboard, as mapped into this process. Copies are cheap and see the same memory.
 #[derive(Clone, Copy)]

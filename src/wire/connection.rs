@@ -22,10 +22,11 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
 use super::app::{App, Connection, Door};
@@ -52,13 +53,39 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// Who else accepts from a listener.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Sharing {
+    /// Nobody but the workers of one slot: what waits in its queue is theirs to answer.
+    Own,
+    /// All workers of the fleet.
+    Siblings,
+    /// All workers, and whoever has passed the socket on and keeps it when the fleet is gone: systemd, say.
+    Foreign,
+}
+
 /// What a retiring worker does with the connections that still wait to be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
     /// A successor accepts them.
     Leave,
+    /// Siblings accept from the shared ones; nobody else will from this worker's own: accept and answer those.
+    EmptyOwn,
     /// Nobody else will: accept and answer them.
     Empty,
+}
+
+impl Queue {
+    /// Whether to stop accepting from such a listener, `since` the worker began to retire. What waits for foreign ones
+    /// can wait for whoever keeps them, so no stream of new connections holds the worker there; but if nobody keeps them,
+    /// what waits already should not be lost.
+    fn is_left(self, sharing: Sharing, since: Duration) -> bool {
+        match (self, sharing) {
+            (Self::Leave, _) | (Self::EmptyOwn, Sharing::Siblings | Sharing::Foreign) => true,
+            (Self::Empty, Sharing::Foreign) => since >= SETTLE,
+            (Self::EmptyOwn | Self::Empty, Sharing::Own) | (Self::Empty, Sharing::Siblings) => false,
+        }
+    }
 }
 
 /// How long a retiring worker waits for its clients.
@@ -85,7 +112,7 @@ struct Shared {
     worn: Rc<Notify>,
     next_id: Cell<u64>,
     open: RefCell<HashMap<u64, Rc<Activity>>>,
-    acceptors: RefCell<Vec<JoinHandle<()>>>,
+    acceptors: RefCell<Vec<(Sharing, JoinHandle<()>)>>,
 }
 
 impl Server {
@@ -113,9 +140,18 @@ impl Server {
 
     /// Accepts from `listener` until this server retires, and serves there what `door` says. Must run on a local tokio
     /// runtime.
-    pub fn accept_from(&self, listener: Listener, door: Door) {
-        let shared = Rc::clone(&self.shared);
-        self.shared.acceptors.borrow_mut().push(spawn_local(accept(shared, listener, door)));
+    pub fn accept_from(&self, listener: Listener, sharing: Sharing, door: Door) {
+        let acceptor = spawn_local(accept(Rc::clone(&self.shared), listener, sharing, door));
+        self.shared.acceptors.borrow_mut().push((sharing, acceptor));
+    }
+
+    /// Ends accepting where that is left to others; says whether there is anything that is not.
+    fn leave_queues(&self, queue: Queue, since: Duration) -> bool {
+        let mut acceptors = self.shared.acceptors.borrow_mut();
+        for (_, acceptor) in acceptors.extract_if(.., |(sharing, _)| queue.is_left(*sharing, since)) {
+            acceptor.abort();
+        }
+        !acceptors.is_empty()
     }
 
     /// Finishes what clients have outstanding, then returns how many connections were cut off, which is 0
@@ -123,21 +159,18 @@ impl Server {
     /// connections are kept for `keepalive_min` since their last answer, then ended after one more read.
     pub async fn retire(&self, queue: Queue, patience: Patience) -> usize {
         self.shared.retiring.set(true);
-        if queue == Queue::Leave {
-            for acceptor in self.shared.acceptors.borrow_mut().drain(..) {
-                acceptor.abort();
-            }
-        }
         let began = Instant::now();
         let mut accepted = None;
         loop {
             let now = Instant::now();
-            let late = now.duration_since(began) >= patience.graceful_timeout;
+            let since = now.duration_since(began);
+            let accepts = self.leave_queues(queue, since);
+            let late = since >= patience.graceful_timeout;
             self.end_idle(now, if late { Duration::ZERO } else { patience.keepalive_min });
             let quiet = accepted.replace(self.shared.next_id.get()) == Some(self.shared.next_id.get());
-            let settled = queue == Queue::Leave || (quiet && now.duration_since(began) >= SETTLE);
+            let settled = !accepts || (quiet && since >= SETTLE);
             let open = self.shared.open.borrow().len();
-            if open == 0 && settled || now.duration_since(began) >= patience.graceful_timeout + LAST_ANSWERS {
+            if open == 0 && settled || since >= patience.graceful_timeout + LAST_ANSWERS {
                 return open;
             }
             sleep(SWEEP).await;
@@ -153,7 +186,7 @@ impl Server {
     }
 }
 
-async fn accept(shared: Rc<Shared>, listener: Listener, door: Door) {
+async fn accept(shared: Rc<Shared>, listener: Listener, sharing: Sharing, door: Door) {
     let mut exhausted = false;
     loop {
         let accepted = match &listener {
@@ -168,7 +201,13 @@ async fn accept(shared: Rc<Shared>, listener: Listener, door: Door) {
             }),
         };
         match accepted {
-            Ok(()) => exhausted = false,
+            Ok(()) => {
+                exhausted = false;
+                if sharing != Sharing::Own {
+                    // One at a time: what else waits is for the siblings, too, who have been woken as this worker has.
+                    yield_now().await;
+                }
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 shared.slot.count_error(ErrorKind::Accept);

@@ -75,10 +75,19 @@ pub(crate) fn write(notice: &Notice) {
         Notice::ReloadFailed { generation, reason } => {
             error!(generation, "reload failed, the old generation stays: {reason}");
         }
-        Notice::Upgrading => info!("upgrading: starting the program on disk beside this one"),
+        Notice::Upgrading { in_place: false } => {
+            info!("upgrading: starting the program on disk beside this one");
+        }
+        Notice::Upgrading { in_place: true } => {
+            info!("upgrading: the program on disk is to prove itself, and then to take this one's place");
+        }
         Notice::Replaced => info!("replaced by the new supervisor: workers finish"),
         Notice::UpgradeFailed { reason } => error!("upgrade failed, this supervisor stays: {reason}"),
         Notice::TookOver { workers } => info!(workers, "took over from the old supervisor"),
+        Notice::TookOverInPlace { workers } => {
+            let version = env!("CARGO_PKG_VERSION");
+            info!(workers, version, "took the place of the program before, and rolls its workers");
+        }
         Notice::Parked => info!("parked: workers finish, connections wait until HUP or TTIN"),
         Notice::Unparked { workers } => info!(workers, "unparked"),
         Notice::Scaled { workers } => info!(workers, "scaled"),

@@ -1,5 +1,6 @@
 //! The binary `linnet`: the story of a boot. `LIFECYCLE.md` beside this folder tells it in words.
 
+mod activation;
 mod check;
 mod cli;
 mod ctl;
@@ -25,10 +26,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command, SettingsArgs};
+use linnet::config::Effective;
 use linnet::process::log_file::lead_stderr_to;
+use linnet::scoreboard::SEATS_PER_SLOT;
 use mimalloc::MiMalloc;
 use nix::sys::stat::{Mode, umask};
 use settings::SettingsBook;
+use upgrade::Origin;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -48,10 +52,23 @@ fn main() -> ExitCode {
 /// `linnet serve`: settings, then the working directory, then the log, then the fleet until it is told to stop.
 fn serve(args: SettingsArgs) -> ExitCode {
     let invocation = upgrade::Invocation::of_this_process();
+    let mut origin = match Origin::from_environment() {
+        Ok(origin) => origin,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "cannot start: {error}");
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
     let loader = args.loader();
-    let settings = match loader.load().and_then(|e| e.enter_directory().map(|()| e.settings)) {
+    let loaded = match origin.inheritance() {
+        Some(left) => settings::load_in_place(&loader, &left.settings, left.layout.seats / SEATS_PER_SLOT),
+        None => loader.load().map_err(|problems| problems.to_string()),
+    };
+    let enter = |effective: Effective| effective.enter_directory().map(|()| effective.settings);
+    let settings = match loaded.and_then(|effective| enter(effective).map_err(|p| p.to_string())) {
         Ok(settings) => settings,
         Err(problems) => {
+            origin.tell_failure(&problems);
             // A closed standard error must not hide the status.
             let _ = writeln!(std::io::stderr(), "{problems}");
             return ExitCode::from(check::BAD_SETTINGS);
@@ -67,8 +84,9 @@ fn serve(args: SettingsArgs) -> ExitCode {
         return ExitCode::from(EXIT_FAILED);
     }
     log::start(settings.loglevel);
+    os::limits::raise_descriptor_limit();
     let book = SettingsBook::new(loader, settings);
-    match invocation.and_then(|invocation| supervise::run(book, invocation)) {
+    match invocation.and_then(|invocation| supervise::run(book, invocation, origin)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(EXIT_FAILED),
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use linnet::config::{Loader, Mark, Settings};
+use linnet::config::{Effective, Loader, Mark, Problems, SETTINGS, Setting, Settings};
 use linnet::process::clock;
 
 use crate::fleet::{Generation, Policy, Recycling};
@@ -13,6 +13,30 @@ pub(crate) struct SettingsBook {
     running: Settings,
     /// Read by a reload, and not adopted (yet).
     staged: BTreeMap<Generation, Settings>,
+}
+
+/// Loads the settings of a program that takes the place of another in the same process. What only a restart can change
+/// must be as it was there: `fixed`, by name. `max_workers` is that program's, too, unless the settings name another.
+///
+/// # Errors
+/// In one line: everything that is wrong with them, or the changed settings that only a restart can apply.
+pub(crate) fn load_in_place(
+    loader: &Loader,
+    fixed: &BTreeMap<String, String>,
+    max_workers: usize,
+) -> Result<Effective, String> {
+    let line = |problems: Problems| problems.to_string().replace('\n', "; ");
+    let fresh = loader.load().map_err(line)?.settings;
+    let effective = loader.reload(&Settings { max_workers, ..fresh }).map_err(line)?;
+    let settings = &effective.settings;
+    let differs =
+        |setting: &&Setting| fixed.get(setting.key).is_some_and(|old| *old != setting.show(settings));
+    let changed: Vec<_> = SETTINGS.iter().filter(differs).map(|setting| setting.key).collect();
+    if changed.is_empty() { Ok(effective) } else { Err(needs_restart(&changed)) }
+}
+
+fn needs_restart(changed: &[&str]) -> String {
+    format!("only a restart can change {}", changed.join(", "))
 }
 
 impl SettingsBook {
@@ -29,6 +53,12 @@ impl SettingsBook {
     /// The settings that a generation's model is loaded and its workers are started with.
     pub(crate) fn of(&self, generation: Generation) -> &Settings {
         self.staged.get(&generation).unwrap_or(&self.running)
+    }
+
+    /// The settings that only a restart can change, by name, as they would stand in the file.
+    pub(crate) fn fixed(&self) -> BTreeMap<String, String> {
+        let fixed = SETTINGS.iter().filter(|setting| setting.mark == Mark::Restart);
+        fixed.map(|setting| (setting.key.to_owned(), setting.show(&self.running))).collect()
     }
 
     /// What the core goes by.
@@ -48,7 +78,7 @@ impl SettingsBook {
         let fixed: Vec<_> =
             changed.iter().filter(|(_, mark)| *mark == Mark::Restart).map(|(key, _)| *key).collect();
         if !fixed.is_empty() {
-            return Err(format!("only a restart can change {}", fixed.join(", ")));
+            return Err(needs_restart(&fixed));
         }
         let policy = policy(&next);
         self.staged.insert(generation, next);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use linnet::config::{BindAddress, Settings};
+use linnet::config::Settings;
 use linnet::scoreboard::{Counters, SEATS_PER_SLOT, Scoreboard};
 
 use crate::ctl::protocol::{LastExitStatus, SlotStatus, Status, WorkerStatus};
@@ -13,15 +13,17 @@ use crate::sample::Sampler;
 /// Quantiles that are told.
 const QUANTILES: [f64; 2] = [0.5, 0.99];
 
-/// Joins the core's report with the scoreboard. `age` is the supervisor's own.
+/// Joins the core's report with the scoreboard. `listen` says how the addresses are
+/// listened on; `age` is the supervisor's own.
 pub(crate) fn compose(
     report: Report,
     board: Scoreboard,
     sampler: &Sampler,
     settings: &Settings,
+    listen: &str,
     age: Duration,
 ) -> Status {
-    let shared = settings.bind.iter().all(|address| matches!(address, BindAddress::Unix(_)));
+    let shared = listen != "per_worker";
     let slots = report.slots.into_iter().map(|slot| slot_status(slot, board, sampler, shared));
     let slots: Vec<_> = slots.collect();
     let workers = || slots.iter().flat_map(|slot| &slot.workers);
@@ -42,6 +44,7 @@ pub(crate) fn compose(
         generation: report.generation,
         model: settings.model.display().to_string(),
         addresses: report.addresses,
+        listen: listen.to_owned(),
         workers: report.wanted,
         max_workers: report.max_workers,
         ready_workers: workers().filter(|worker| worker.state == "ready").count(),

@@ -12,18 +12,31 @@ use crate::os::timer::Timer;
 use crate::os::wait::any_ready;
 use crate::perform::Performer;
 use crate::settings::SettingsBook;
-use crate::upgrade::{Invocation, Predecessor};
+use crate::upgrade::{Invocation, Origin};
 
 /// Runs the fleet until it is over.
 ///
 /// # Errors
 /// If the supervisor itself lacks what it needs: descriptors or shared memory.
-pub(crate) fn run(settings: SettingsBook, invocation: Invocation) -> io::Result<bool> {
-    let predecessor = Predecessor::from_environment()?;
+pub(crate) fn run(settings: SettingsBook, invocation: Invocation, origin: Origin) -> io::Result<bool> {
     let signals = Signals::take()?;
     let mut timer = Timer::new()?;
-    let mut fleet = Fleet::new(Policy { succeeds: predecessor.is_some(), ..settings.policy() });
-    let mut performer = Performer::new(settings, invocation, predecessor)?;
+    let policy = settings.policy();
+    let (mut fleet, mut performer) = match origin {
+        Origin::InPlace(inheritance) => {
+            let fleet = Fleet::inherit(policy, inheritance.fleet.clone());
+            (fleet, Performer::inherit(settings, invocation, *inheritance)?)
+        }
+        Origin::Beside(predecessor) => {
+            let fleet = Fleet::new(Policy { succeeds: true, ..policy });
+            (fleet, Performer::new(settings, invocation, Some(predecessor))?)
+        }
+        Origin::ToProve(proof) => return Ok(!proof.give(&settings)),
+        Origin::Fresh(sockets) => {
+            let performer = Performer::new(settings, invocation, None)?;
+            (Fleet::new(policy), performer.with_sockets(sockets))
+        }
+    };
     handle(&mut fleet, &mut performer, Event::Start);
     loop {
         if let Some(failed) = performer.exit() {
@@ -44,6 +57,10 @@ pub(crate) fn run(settings: SettingsBook, invocation: Invocation) -> io::Result<
             if let Some(command) = command(signal) {
                 handle(&mut fleet, &mut performer, Event::Command(command));
             }
+        }
+        // Last, when nothing is left to be told: the program that takes over hears nothing of what was on its way.
+        if performer.take_proof() {
+            handle(&mut fleet, &mut performer, Event::Proven);
         }
     }
 }

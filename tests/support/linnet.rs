@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -93,8 +95,28 @@ impl Start {
     }
 
     /// Runs this program instead of the one under test.
-    pub(crate) fn program(mut self, program: &Path) -> Self {
-        let mut command = Command::new(program);
+    pub(crate) fn program(self, program: &Path) -> Self {
+        self.command_line(Command::new(program))
+    }
+
+    /// Runs this program as PID 1 of a namespace of its own; none, and a loud word, where that is not permitted.
+    pub(crate) fn in_namespace(self, program: &Path) -> Option<Self> {
+        let mut options = vec!["--pid", "--fork", "--kill-child", "--mount-proc"];
+        if !nix::unistd::geteuid().is_root() {
+            options.extend(["--user", "--map-root-user"]);
+        }
+        let tried = Command::new("unshare").args(&options).arg("true").output();
+        if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+            leave_out(&format!("no PID namespace can be made here: {tried:?}"));
+            return None;
+        }
+        let mut command = Command::new("unshare");
+        command.args(options).arg(program);
+        Some(self.command_line(command))
+    }
+
+    /// Runs this command line, which ends in a Linnet, under the settings so far.
+    pub(crate) fn command_line(mut self, mut command: Command) -> Self {
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -104,6 +126,18 @@ impl Start {
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         self.command = command;
         self
+    }
+
+    /// Starts with these as standard input and output.
+    pub(crate) fn standard_streams(mut self, input: OwnedFd, output: OwnedFd) -> Self {
+        self.command.stdin(Stdio::from(input)).stdout(Stdio::from(output));
+        self
+    }
+
+    /// What a variable of the environment was set to.
+    pub(crate) fn value(&self, name: &str) -> String {
+        let value = self.command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+        value.unwrap().to_str().unwrap().to_owned()
     }
 
     /// A path in the test's own folder.
@@ -188,9 +222,7 @@ impl Linnet {
 
     /// Process ids of its living children.
     pub(crate) fn workers(&self) -> Vec<i32> {
-        let path = format!("/proc/{0}/task/{0}/children", self.pid());
-        let children = fs::read_to_string(path).unwrap_or_default();
-        children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| is_alive(*pid)).collect()
+        children_of(self.pid())
     }
 
     /// Runs `linnet ctl` with these arguments, to its end.
@@ -234,6 +266,29 @@ impl Drop for Linnet {
             assert!(!log.contains("panicked"), "a panic in the log:\n{log}");
         }
     }
+}
+
+/// Says that a part of a test is not run here, and why; `tests/run` repeats it at its end.
+pub(crate) fn leave_out(why: &str) {
+    eprintln!("left out: {why}");
+    if let Some(file) = std::env::var_os("LINNET_LEFT_OUT") {
+        let mut file = fs::File::options().create(true).append(true).open(file).unwrap();
+        std::io::Write::write_all(&mut file, format!("{why}\n").as_bytes()).unwrap();
+    }
+}
+
+/// Puts a program at `path` as an installer does: written beside it, then renamed over it.
+pub(crate) fn install(path: &Path, bytes: &[u8]) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, bytes).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&beside, path).unwrap();
+}
+
+/// Living children of a process.
+pub(crate) fn children_of(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| is_alive(*pid)).collect()
 }
 
 /// Sends a process a signal.

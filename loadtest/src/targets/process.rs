@@ -58,7 +58,17 @@ impl Running {
     /// Starts a target and waits for its first answer to a request for a prediction.
     pub(crate) fn start(name: TargetName, workshop: &Workshop, workers: usize, pin: &Pin) -> Result<Self> {
         let address = free_address()?;
-        let recipe = name.recipe(workshop, workers, address)?;
+        Self::start_recipe(name, workshop, name.recipe(workshop, workers, address)?, address, pin)
+    }
+
+    /// The same, by a recipe of one's own.
+    pub(crate) fn start_recipe(
+        name: TargetName,
+        workshop: &Workshop,
+        recipe: Recipe,
+        address: SocketAddr,
+        pin: &Pin,
+    ) -> Result<Self> {
         let log = workshop.folder("logs")?.join(format!("{}.log", name.name()));
         let command_line = workshop.plain(&describe(&recipe));
         let mut command = Command::new(resolve(&recipe)?);

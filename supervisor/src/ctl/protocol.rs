@@ -101,6 +101,8 @@ pub(crate) struct Status {
     pub(crate) model: String,
     /// Where the fleet listens, ports resolved.
     pub(crate) addresses: Vec<String>,
+    /// How: `per_worker`, `shared`, or `passed_on` by a service manager.
+    pub(crate) listen: String,
     /// Workers that should serve.
     pub(crate) workers: usize,
     /// The most that this start can run.

@@ -28,7 +28,7 @@ pub(crate) fn head(status: &Status) -> Vec<String> {
     let reloading = if status.reloading { ", reloading" } else { "" };
     vec![
         format!("linnet {version}, pid {pid}, {state}{reloading} for {}", duration(status.age)),
-        format!("{} on {}", status.model, status.addresses.join(", ")),
+        format!("{} on {} ({})", status.model, status.addresses.join(", "), status.listen.replace('_', " ")),
         format!(
             "generation {generation}; {ready_workers} of {workers} workers ready, at most {max_workers}; {} deaths",
             status.deaths
@@ -143,6 +143,7 @@ pub(crate) mod tests {
             generation: 2,
             model: "m/1".into(),
             addresses: vec!["http://127.0.0.1:8000".into()],
+            listen: "per_worker".into(),
             workers: 2,
             max_workers: 4,
             ready_workers: 1,

@@ -50,6 +50,10 @@ impl Fleet {
             Ask::Reload | Ask::Scale(_) if !is_serving => {
                 return self.answer(id, Err(format!("the fleet is {}", self.phase.name())));
             }
+            // The successor has been told which settings count, and which slots listen.
+            Ask::Reload | Ask::Scale(_) if self.upgrade.is_some() => {
+                return self.answer(id, Err("an upgrade is under way".to_owned()));
+            }
             Ask::Reload => {
                 self.begin_reload();
                 Awaited::Reload(self.newest + u32::from(self.reload_again))
@@ -103,6 +107,11 @@ impl Fleet {
             Awaited::Reload(_) => None,
             Awaited::Scale(workers) => fleet.outcome_of_scale(workers),
         });
+    }
+
+    /// Answers whoever waits, since nobody will be there to.
+    pub(super) fn refuse_asks(&mut self, why: &str) {
+        self.answer_those(|_, _| Some(Err(why.to_owned())));
     }
 
     fn outcome_of_scale(&self, workers: usize) -> Option<Outcome> {

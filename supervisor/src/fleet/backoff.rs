@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A worker that has served this long has shown that it can: its slot starts afresh.
 pub(crate) const HEALTHY: Duration = Duration::from_mins(1);
 
@@ -15,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const FAILING: u32 = 3;
 
 /// One slot's memory of its workers' unwanted deaths.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Backoff {
     deaths: u32,
 }

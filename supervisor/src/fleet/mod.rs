@@ -4,6 +4,7 @@
 mod ask;
 mod backoff;
 mod command;
+mod estate;
 mod liveness;
 mod notice;
 mod protocol;
@@ -23,6 +24,7 @@ use linnet::scoreboard::CAUSES;
 use self::ask::Awaited;
 pub(crate) use self::ask::{Ask, AskId, Outcome};
 use self::backoff::Jitter;
+pub(crate) use self::estate::FleetEstate;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::protocol::{
     Action, Birth, ChildId, Command, Event, Exit, FleetState, Generation, Policy, Recycling,
@@ -95,6 +97,8 @@ pub(crate) struct Fleet {
     upgrade: Option<Duration>,
     /// A successor serves; this fleet finishes.
     replaced: bool,
+    /// This step ends with the program on disk in this one's place.
+    gives_place: bool,
     /// A predecessor serves until all workers here are ready.
     takes_over: bool,
     /// There should be no workers for now.
@@ -140,6 +144,7 @@ impl Fleet {
             exits: [0; CAUSES],
             upgrade: None,
             replaced: false,
+            gives_place: false,
             takes_over: policy.succeeds,
             parked: false,
             last_step: Duration::ZERO,
@@ -160,6 +165,9 @@ impl Fleet {
         if self.phase != Phase::Over {
             self.notice_a_pause(now);
             self.take_in(now, event);
+        }
+        // What another program takes over must be what this one has left: nothing is begun in that step any more.
+        if self.phase != Phase::Over && !self.gives_place {
             self.meet_deadlines(now);
             self.judge_liveness(now);
             self.judge_age(now);
@@ -176,6 +184,9 @@ impl Fleet {
         self.actions.extend(self.notices.drain(..).map(Action::Log));
         self.actions.extend(self.answers.drain(..).map(|(id, outcome)| Action::Answer(id, outcome)));
         self.actions.extend(over.then_some(Action::Exit { failed: self.failed }));
+        if std::mem::take(&mut self.gives_place) {
+            self.actions.push(Action::Become(Box::new(self.estate())));
+        }
         std::mem::take(&mut self.actions)
     }
 
@@ -210,6 +221,10 @@ impl Fleet {
 
     fn take_in(&mut self, now: Duration, event: Event) {
         match event {
+            Event::Start if self.succeeded => {
+                self.log(Notice::TookOverInPlace { workers: self.ready_slots().count() });
+                self.begin_reload();
+            }
             Event::Start => {
                 self.phase = Phase::Loading { until: now + self.policy.boot_timeout };
                 self.load(self.generation);
@@ -252,6 +267,7 @@ impl Fleet {
             }
             Event::Exited(child, exit) => self.exited(now, child, exit),
             Event::Replaced(slots) => self.replaced(now, slots),
+            Event::Proven => self.give_place(),
             Event::UpgradeFailed(reason) => self.upgrade_failed(reason),
             Event::Command(command) => self.command(now, command),
             Event::Asked(id, ask) => self.asked(now, id, ask),

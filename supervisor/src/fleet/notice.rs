@@ -49,14 +49,16 @@ pub(crate) enum Notice {
     Reloaded { generation: Generation },
     /// The old generation stays.
     ReloadFailed { generation: Generation, reason: String },
-    /// USR2.
-    Upgrading,
+    /// USR2; `in_place`: as PID 1.
+    Upgrading { in_place: bool },
     /// The successor serves; this fleet finishes.
     Replaced,
     /// This fleet serves on.
     UpgradeFailed { reason: String },
     /// This fleet serves in place of its predecessor.
     TookOver { workers: usize },
+    /// This program serves on with the workers of another, whose place it has taken in this process.
+    TookOverInPlace { workers: usize },
     /// WINCH.
     Parked,
     /// HUP or TTIN after WINCH.

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use linnet::process::channel::Order;
 use linnet::scoreboard::CAUSES;
+use serde::{Deserialize, Serialize};
 
 use super::ask::{Ask, AskId, Outcome};
+use super::estate::FleetEstate;
 use super::notice::Notice;
 use super::report::Report;
 
 /// One worker process, from before its fork to after its end. Never used twice, unlike a pid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct ChildId(pub(crate) u64);
 
 /// A model image and the settings that go with it; each reload makes the next one.
@@ -95,6 +97,8 @@ pub(crate) enum Event {
     Exited(ChildId, Exit),
     /// The supervisor that was started to replace this one serves in so many slots.
     Replaced(usize),
+    /// The program on disk has shown that it can take this one's place. Told when nothing else is left to be told.
+    Proven,
     /// It is gone, or could not be started.
     UpgradeFailed(String),
     /// An operator asks for something.
@@ -144,7 +148,7 @@ pub(crate) struct Birth {
 }
 
 /// What is to be done, in the order given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     /// Read the settings again; they go with this generation.
     ReadSettings(Generation),
@@ -174,7 +178,11 @@ pub(crate) enum Action {
     IgnoreNewConnections,
     /// Start the program on disk as this supervisor's successor, with the listeners.
     Upgrade,
-    /// End the successor.
+    /// Start the program on disk as a child that shows whether it can take this one's place, with what it would find there.
+    Prove(Box<FleetEstate>),
+    /// The last action: let the program on disk take this one's place in this process. If it returns, it has failed.
+    Become(Box<FleetEstate>),
+    /// End the successor, or the child that is to prove itself.
     StopUpgrade,
     /// Tell the predecessor that this fleet serves, in so many slots.
     TakeOver(usize),

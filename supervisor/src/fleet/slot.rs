@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use linnet::scoreboard::SEATS_PER_SLOT;
+use serde::{Deserialize, Serialize};
 
 use super::backoff::{Backoff, HEALTHY};
 use super::protocol::{ChildId, Generation};
 use super::report::LastExit;
 
 /// Where a worker is in its life. Times are deadlines, on the core's clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Stage {
     /// Forked (or about to be); killed at `until`.
     Booting { until: Duration },
@@ -26,7 +27,7 @@ pub(crate) enum Stage {
 }
 
 /// What a worker was doing when it was killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Was {
     /// It did not become ready in time.
     Booting,
@@ -50,7 +51,7 @@ impl Stage {
 }
 
 /// One worker, as the core knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Worker {
     /// Its name.
     pub(crate) id: ChildId,
@@ -97,7 +98,7 @@ impl Worker {
 }
 
 /// One slot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Slot {
     /// Its workers: at most one that boots, one that is ready, and two in all.
     pub(crate) workers: Vec<Worker>,
@@ -106,6 +107,7 @@ pub(crate) struct Slot {
     /// In the drain: its queue has been emptied, or cannot be.
     pub(crate) drained: bool,
     /// How its last worker ended.
+    #[serde(skip)]
     pub(crate) last_exit: Option<LastExit>,
     /// Unwanted deaths.
     pub(crate) backoff: Backoff,

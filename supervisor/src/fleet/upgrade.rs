@@ -18,16 +18,17 @@ impl Fleet {
         if self.upgrade.is_some() {
             return;
         }
-        let reason = if self.policy.is_init {
-            "as PID 1 this process cannot give way to another one; start a new container instead"
-        } else if !self.announced {
+        let reason = if !self.announced {
             "not all workers of this supervisor have been ready yet"
         } else if self.reload.is_some() {
             "a reload is under way"
         } else {
             self.upgrade = Some(now + 2 * self.policy.boot_timeout + START_UP);
-            self.log(Notice::Upgrading);
-            return self.actions.push(Action::Upgrade);
+            let in_place = self.policy.is_init;
+            self.log(Notice::Upgrading { in_place });
+            let prove = || Action::Prove(Box::new(self.estate()));
+            let action = if in_place { prove() } else { Action::Upgrade };
+            return self.actions.push(action);
         };
         self.log(Notice::UpgradeFailed { reason: reason.to_owned() });
     }
@@ -51,6 +52,20 @@ impl Fleet {
             self.upgrade = Some(Duration::MAX);
             self.actions.push(Action::StopUpgrade);
         }
+    }
+
+    /// Lets the program on disk, which has proven itself, take this one's place: as PID 1, whose end would be the end of
+    /// its container. Workers serve on throughout, and the new program rolls them. If it cannot be executed, its failure
+    /// follows, and nothing has changed.
+    pub(super) fn give_place(&mut self) {
+        if self.upgrade.is_none_or(|until| until == Duration::MAX) {
+            return;
+        }
+        if self.phase != Phase::Serving {
+            return self.upgrade_failed("the fleet was asked to stop".to_owned());
+        }
+        self.refuse_asks("the supervisor is being upgraded; ask again");
+        self.gives_place = true;
     }
 
     /// Finishes: the successor serves slots `0..slots`, whose queues are left to it. The others, which it has led

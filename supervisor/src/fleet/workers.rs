@@ -95,7 +95,13 @@ impl Fleet {
         let notice = Notice::WorkerRetiring { slot, pid: worker.pid };
         // Whoever retires without a successor gets no new connections before it empties its queue.
         self.steer();
-        self.actions.push(Action::Tell(child, if successor { Order::HandOver } else { Order::DrainQueue }));
+        let is_stop = matches!(self.phase, Phase::Draining { .. }) && !self.replaced;
+        let order = match (successor, is_stop) {
+            (true, _) => Order::HandOver,
+            (false, true) => Order::DrainQueue,
+            (false, false) => Order::StandDown,
+        };
+        self.actions.push(Action::Tell(child, order));
         self.log(notice);
     }
 

@@ -103,6 +103,11 @@ fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
 }
 
 impl Child {
+    /// A child of the program whose place this one has taken, and so of this process.
+    pub(crate) fn inherit(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid: Pid::from_raw(pid), pidfd }
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw()

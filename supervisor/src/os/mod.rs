@@ -1,7 +1,10 @@
 //! The one door to the operating system. Decides nothing.
 
+pub(crate) mod affinity;
 pub(crate) mod child;
+pub(crate) mod exec;
 pub(crate) mod inherited;
+pub(crate) mod limits;
 pub(crate) mod oom;
 pub(crate) mod proc;
 pub(crate) mod signals;

@@ -1,15 +1,16 @@
 //! Everything that has a name outside of this process: sockets, control socket, pidfile; and whose they are.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::Performer;
 use crate::ctl::place;
-use crate::ctl::server::ControlServer;
+use crate::ctl::server::{ControlServer, LegacyControl};
 use crate::fleet::Event;
 use crate::os::proc::longest_backlog;
 use crate::pidfile::Pidfile;
-use crate::sockets::Sockets;
-use crate::upgrade::Predecessor;
+use crate::sockets::{Given, Sockets};
+use crate::upgrade::beside::{Predecessor, Relayed};
 
 impl Performer {
     pub(super) fn bind(&mut self) {
@@ -22,48 +23,63 @@ impl Performer {
 
     /// All that may need privileges. What has been made is kept even if what follows fails, so that it is removed again.
     fn take_names(&mut self) -> Result<(), String> {
-        self.bind_sockets()?;
-        let settings = self.settings.running();
-        let first = self.sockets.as_ref().and_then(Sockets::first).or(settings.bind.first());
-        if let Some(first) = first {
-            let legacy = self.predecessor.as_mut().and_then(Predecessor::take_control);
-            let (kept, given_up) = match legacy {
-                Some(l) if place::candidates(&settings.control_socket, first).contains(&l.path) => {
-                    (Some(l), None)
-                }
-                other => (None, other),
-            };
-            self.control = match kept {
-                Some(legacy) => Some(ControlServer::inherit(legacy)),
-                None => ControlServer::bind(&settings.control_socket, first)?,
-            };
-            self.stale_control = given_up.map(|legacy| legacy.path);
+        let (listeners, control) = match self.predecessor.as_mut().and_then(Predecessor::take_relayed) {
+            Some(relayed) => (Given::Legacy(relayed.listeners), relayed.control),
+            None => (std::mem::replace(&mut self.given, Given::Nothing), None),
+        };
+        self.bind_sockets(listeners)?;
+        if let Some(address) = self.sockets.as_ref().and_then(Sockets::metrics) {
+            tracing::info!("metrics on {address}/metrics");
         }
-        if !settings.pidfile.is_empty() {
-            let file = Pidfile::write(Path::new(&settings.pidfile)).map_err(|e| format!("pidfile: {e}"))?;
-            self.pidfile = Some(file);
-        }
-        Ok(())
+        self.take_control(control)?;
+        self.write_pidfile()
     }
 
-    fn bind_sockets(&mut self) -> Result<(), String> {
-        let legacy = self.predecessor.as_mut().map(Predecessor::take_listeners);
+    /// Goes on with what another program has had in this process.
+    pub(super) fn keep_names(&mut self, relayed: Relayed) -> Result<(), String> {
+        self.bind_sockets(Given::Legacy(relayed.listeners))?;
+        self.sockets.iter_mut().for_each(Sockets::own_files);
+        self.take_control(relayed.control)?;
+        self.control.iter_mut().for_each(ControlServer::own);
+        self.write_pidfile()
+    }
+
+    fn bind_sockets(&mut self, given: Given) -> Result<(), String> {
         let settings = self.settings.running();
-        let metrics = settings.metrics_bind.as_ref();
-        let sockets = Sockets::bind(&settings.bind, metrics, settings.max_workers, settings.backlog, legacy)
-            .map_err(|e| e.to_string())?;
+        let sockets = Sockets::bind(settings, given).map_err(|e| e.to_string())?;
         if let Some(longest) = longest_backlog().filter(|longest| *longest < settings.backlog) {
             tracing::warn!(backlog = settings.backlog, longest, "net.core.somaxconn cuts the accept queues");
-        }
-        if let Some(address) = sockets.metrics() {
-            tracing::info!("metrics on {address}/metrics");
         }
         self.sockets = Some(sockets);
         Ok(())
     }
 
+    fn take_control(&mut self, legacy: Option<LegacyControl<OwnedFd>>) -> Result<(), String> {
+        let settings = self.settings.running();
+        let first = self.sockets.as_ref().and_then(Sockets::first).or(settings.bind.first());
+        let Some(first) = first else { return Ok(()) };
+        let candidates = place::candidates(&settings.control_socket, first);
+        self.control = match legacy {
+            Some(legacy) if candidates.contains(&legacy.path) => Some(ControlServer::inherit(legacy)),
+            given_up => {
+                self.stale_control = given_up.map(|legacy| legacy.path);
+                ControlServer::bind(&settings.control_socket, first)?
+            }
+        };
+        Ok(())
+    }
+
+    fn write_pidfile(&mut self) -> Result<(), String> {
+        let path = &self.settings.running().pidfile;
+        if !path.is_empty() {
+            let file = Pidfile::write(Path::new(path)).map_err(|e| format!("pidfile: {e}"))?;
+            self.pidfile = Some(file);
+        }
+        Ok(())
+    }
+
     pub(super) fn listen(&mut self, slot: usize) {
-        if let Some(Err(error)) = self.sockets.as_mut().map(|sockets| sockets.listen(slot)) {
+        if let Some(Err(error)) = self.sockets.as_mut().map(|sockets| sockets.let_listen(slot)) {
             tracing::error!(slot, %error, "cannot listen");
         }
     }

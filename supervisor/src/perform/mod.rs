@@ -15,11 +15,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linnet::process::clock;
-use linnet::process::shared_memory::map_scoreboard;
+use linnet::process::shared_memory::{make_scoreboard, map_scoreboard};
 use linnet::scoreboard::{SEATS_PER_SLOT, Scoreboard};
 
 use self::publish::publish;
 use self::running::Running;
+use crate::activation::Activated;
 use crate::ctl::protocol::Response;
 use crate::ctl::server::{ControlServer, Heard};
 use crate::fleet::{Action, AskId, Event, Generation, Notice, Report};
@@ -32,14 +33,19 @@ use crate::os::oom::OomKills;
 use crate::pidfile::Pidfile;
 use crate::sample::Sampler;
 use crate::settings::SettingsBook;
-use crate::sockets::Sockets;
+use crate::sockets::{Given, Sockets};
 use crate::status;
-use crate::upgrade::{Invocation, Predecessor, Successor};
+use crate::upgrade::Invocation;
+use crate::upgrade::beside::{Predecessor, Successor};
+use crate::upgrade::estate::Inheritance;
 
 /// The things that actions act on.
 pub(crate) struct Performer {
     settings: SettingsBook,
     scoreboard: Scoreboard,
+    scoreboard_file: OwnedFd,
+    /// What the sockets are to be made from.
+    given: Given,
     sockets: Option<Sockets>,
     images: BTreeMap<Generation, OwnedFd>,
     /// What the last load took, until it has been told.
@@ -48,7 +54,10 @@ pub(crate) struct Performer {
     /// How to start this program again, and what this one was started with.
     invocation: Invocation,
     predecessor: Option<Predecessor>,
+    /// The program on disk, started beside this one, or as a child that is to prove itself.
     successor: Option<Successor>,
+    /// It has proven itself, and this has not been told.
+    proven: bool,
     running: Vec<Running>,
     /// What performing brought about; taken by the loop.
     events: VecDeque<Event>,
@@ -75,10 +84,13 @@ impl Performer {
     ) -> io::Result<Self> {
         let identity = Identity::resolve(&settings.running().user, &settings.running().group)?;
         child::call_process(&settings.running().proc_name);
-        let scoreboard = map_scoreboard(settings.running().max_workers * SEATS_PER_SLOT)?;
+        let seats = settings.running().max_workers * SEATS_PER_SLOT;
+        let (scoreboard, scoreboard_file) = make_scoreboard(seats)?;
         Ok(Self {
             settings,
             scoreboard,
+            scoreboard_file,
+            given: Given::Nothing,
             sockets: None,
             images: BTreeMap::new(),
             loaded: None,
@@ -86,6 +98,7 @@ impl Performer {
             invocation,
             predecessor,
             successor: None,
+            proven: false,
             running: Vec::new(),
             events: VecDeque::new(),
             control: None,
@@ -99,6 +112,33 @@ impl Performer {
             pidfile: None,
             notifier: Notifier::from_environment(),
         })
+    }
+
+    /// The same, to use the sockets that a service manager has passed on, if there are any.
+    pub(crate) fn with_sockets(mut self, activated: Vec<Activated>) -> Self {
+        if !activated.is_empty() {
+            tracing::info!(
+                sockets = activated.len(),
+                "`bind` is not used: listening on what was passed on (LISTEN_FDS)"
+            );
+            self.given = Given::Activated(activated);
+        }
+        self
+    }
+
+    /// A performer with all that another program has left it in this process.
+    pub(crate) fn inherit(
+        settings: SettingsBook,
+        invocation: Invocation,
+        inheritance: Inheritance,
+    ) -> io::Result<Self> {
+        let mut performer = Self::new(settings, invocation, None)?;
+        performer.scoreboard = map_scoreboard(&inheritance.scoreboard, inheritance.layout.seats)?;
+        performer.scoreboard_file = inheritance.scoreboard;
+        performer.images = inheritance.images;
+        performer.running = inheritance.workers.into_iter().map(Running::inherit).collect();
+        performer.keep_names(inheritance.relayed).map_err(io::Error::other)?;
+        Ok(performer)
     }
 
     /// Performs one action.
@@ -124,6 +164,8 @@ impl Performer {
             Action::Steer(slots) => self.steer(&slots),
             Action::IgnoreNewConnections => self.ignore_new_connections(),
             Action::Upgrade => self.upgrade(),
+            Action::Prove(fleet) => self.prove(*fleet),
+            Action::Become(fleet) => self.give_place(*fleet),
             Action::StopUpgrade => self.successor.iter().for_each(Successor::kill),
             Action::TakeOver(slots) => self.take_over(slots),
             Action::ReopenLogs => self.reopen_logs(),
@@ -201,7 +243,8 @@ impl Performer {
     fn report(&mut self, id: AskId, report: Report) {
         let age = clock::monotonic().saturating_sub(self.began);
         let settings = self.settings.running();
-        let status = status::compose(report, self.scoreboard, &self.sampler, settings, age);
+        let listen = self.sockets.as_ref().map_or("", Sockets::listen);
+        let status = status::compose(report, self.scoreboard, &self.sampler, settings, listen, age);
         self.answer(id, &Response::with(status));
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read as _;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use linnet::scoreboard::Scoreboard;
 
 use crate::fleet::{ChildId, Event};
 use crate::os::child::Child;
+use crate::upgrade::estate::WorkerEstate;
 
 /// A running worker, as the operating system knows it.
 pub(super) struct Running {
@@ -27,6 +29,24 @@ impl Running {
     /// A worker that has just been forked.
     pub(super) fn new(id: ChildId, seat: usize, child: Child, channel: UnixStream) -> Self {
         Self { id, seat, child, channel, said: Vec::new(), beat: 0 }
+    }
+
+    /// One that another program has left.
+    pub(super) fn inherit(worker: WorkerEstate<OwnedFd>) -> Self {
+        let WorkerEstate { id, pid, seat, pidfd, channel, said } = worker;
+        Self { id, seat, child: Child::inherit(pid, pidfd), channel: channel.into(), said, beat: 0 }
+    }
+
+    /// For the program that takes this one's place.
+    pub(super) fn estate(&self) -> WorkerEstate<RawFd> {
+        WorkerEstate {
+            id: self.id,
+            pid: self.child.pid(),
+            seat: self.seat,
+            pidfd: self.child.pidfd().as_raw_fd(),
+            channel: self.channel.as_raw_fd(),
+            said: self.said.clone(),
+        }
     }
 
     /// Takes in the heartbeat, if there is a new one.

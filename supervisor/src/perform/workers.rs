@@ -1,12 +1,13 @@
 //! Workers: forked, told, led traffic to, aborted.
 
 use std::io::{self, Write as _};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use linnet::config::CpuAffinity;
 use linnet::process::channel::Order;
 use linnet::process::clock;
 use linnet::process::log_file::lead_stderr_to;
@@ -18,8 +19,8 @@ use super::Performer;
 use super::running::Running;
 use crate::fleet::{Birth, ChildId, Event};
 use crate::log;
-use crate::os::child;
 use crate::os::proc::Snapshot;
+use crate::os::{affinity, child};
 
 impl Performer {
     pub(super) fn fork(&mut self, birth: Birth) {
@@ -39,18 +40,18 @@ impl Performer {
         let Birth { child, slot, seat, generation, max_requests } = birth;
         let image = self.images.get(&generation).ok_or_else(|| io::Error::other("no such model image"))?;
         let image = image.try_clone()?;
-        let sockets = self.sockets.as_ref().map(|sockets| sockets.of_slot(slot)).transpose()?;
-        let sockets = sockets.unwrap_or_default();
+        let listeners = self.sockets.as_ref().map(|sockets| sockets.of_slot(slot)).transpose()?;
+        let listeners = listeners.unwrap_or_default();
         let (channel, theirs) = UnixStream::pair()?;
         channel.set_nonblocking(true)?;
         let mut keep = vec![image.as_raw_fd(), theirs.as_raw_fd()];
-        keep.extend(sockets.iter().map(AsRawFd::as_raw_fd));
+        keep.extend(listeners.iter().map(|listener| listener.socket.as_raw_fd()));
         self.scoreboard.seats()[seat].occupy(generation);
         let worker = Worker {
             slot_number: slot,
             settings: self.settings.of(generation).clone(),
             image,
-            sockets,
+            listeners,
             max_requests,
             slot: self.scoreboard.handle(seat),
             channel: theirs,
@@ -59,6 +60,11 @@ impl Performer {
         let process = child::spawn(&keep, &name, || {
             // The first worker of a generation is forked before its settings count here.
             log::set_level(worker.settings.loglevel);
+            if worker.settings.cpu_affinity == CpuAffinity::Auto
+                && let Err(error) = affinity::bind_to(slot)
+            {
+                tracing::warn!(slot, %error, "cannot bind the worker to a processor");
+            }
             worker::run(worker)
         })?;
         Ok(Running::new(child, seat, process, channel))

@@ -19,6 +19,7 @@ enum Move {
     Command(Command),
     Hang(usize),
     Succeed(usize),
+    Prove(bool),
     Fail,
     Wear(usize),
     Grow(usize),
@@ -58,6 +59,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => command.prop_map(Move::Command),
         1 => (0..12_usize).prop_map(Move::Hang),
         1 => (1..6_usize).prop_map(Move::Succeed),
+        2 => any::<bool>().prop_map(Move::Prove),
         1 => Just(Move::Fail),
         1 => (0..12_usize).prop_map(Move::Wear),
         1 => (0..12_usize).prop_map(Move::Grow),
@@ -70,6 +72,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 fn play(world: &mut World, step: &Move) {
+    let is_init = world.fleet.policy.is_init;
     let nth = |world: &World, n: usize| {
         let count = world.children.len().max(1);
         world.children.keys().nth(n % count).copied()
@@ -78,17 +81,22 @@ fn play(world: &mut World, step: &Move) {
         Move::Load(good) => world.finish_loading(good),
         Move::Command(command) => world.tell(Event::Command(command)),
         Move::Settings(workers) => {
-            world.settings =
-                workers.map(|workers| Policy { workers, ..policy() }).ok_or_else(|| "bad".to_owned());
+            world.settings = workers
+                .map(|workers| Policy { workers, is_init, ..policy() })
+                .ok_or_else(|| "bad".to_owned());
         }
         Move::Ask(ask) => {
             world.ask(ask);
         }
         Move::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Move::Suspend(millis) => world.suspend(Duration::from_millis(millis)),
-        Move::Succeed(slots) if world.upgrading => world.tell(Event::Replaced(slots)),
+        Move::Succeed(slots) if world.upgrading && !is_init => world.tell(Event::Replaced(slots)),
+        Move::Prove(exec_fails) if world.upgrading && is_init => {
+            world.exec_fails = exec_fails;
+            world.tell(Event::Proven);
+        }
         Move::Fail if world.upgrading => world.tell(Event::UpgradeFailed("no".into())),
-        Move::Succeed(_) | Move::Fail => {}
+        Move::Succeed(_) | Move::Prove(_) | Move::Fail => {}
         Move::Wear(n) => {
             if let Some(child) = nth(world, n) {
                 world.tell(Event::Worn(child));
@@ -135,8 +143,13 @@ proptest! {
     /// `World` checks its invariants after each step; here: whatever has happened, a fleet that is left alone
     /// comes back to full strength, and one that is asked to stop ends in bounded time with nobody left.
     #[test]
-    fn whatever_happens_the_fleet_recovers_and_can_be_stopped(story in moves(), from_the_start in any::<bool>()) {
-        let mut world = if from_the_start { World::new() } else { World::serving() };
+    fn whatever_happens_the_fleet_recovers_and_can_be_stopped(
+        story in moves(),
+        from_the_start in any::<bool>(),
+        is_init in any::<bool>(),
+    ) {
+        let policy = Policy { is_init, ..policy() };
+        let mut world = if from_the_start { World::with(policy) } else { World::serving_under(policy) };
         for step in story {
             if world.exit.is_some() {
                 break;

@@ -8,8 +8,8 @@ use linnet::process::channel::Order;
 
 use crate::fleet::slot::Worker;
 use crate::fleet::{
-    Action, Ask, AskId, Birth, ChildId, Command, Event, Exit, Fleet, FleetState, Generation, Notice, Outcome,
-    Policy, Recycling,
+    Action, Ask, AskId, Birth, ChildId, Command, Event, Exit, Fleet, FleetEstate, FleetState, Generation,
+    Notice, Outcome, Policy, Recycling,
 };
 
 pub(super) const WORKERS: usize = 3;
@@ -53,6 +53,7 @@ pub(super) struct Fake {
 }
 
 /// The fake system, with the core that runs in it.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) now: Duration,
@@ -71,6 +72,9 @@ pub(super) struct World {
     pub(super) parked: bool,
     pub(super) upgrading: bool,
     pub(super) took_over: Option<usize>,
+    /// How often another program has taken this one's place.
+    pub(super) became: usize,
+    pub(super) exec_fails: bool,
     pub(super) let_go: bool,
     /// When the children last showed that they turn.
     beaten: Duration,
@@ -102,6 +106,8 @@ impl World {
             parked: false,
             upgrading: false,
             took_over: None,
+            became: 0,
+            exec_fails: false,
             let_go: false,
             beaten: Duration::ZERO,
             asked: BTreeSet::new(),
@@ -114,7 +120,11 @@ impl World {
 
     /// A world in which all workers serve.
     pub(super) fn serving() -> Self {
-        let mut world = Self::new();
+        Self::serving_under(policy())
+    }
+
+    pub(super) fn serving_under(policy: Policy) -> Self {
+        let mut world = Self::with(policy);
         world.finish_loading(true);
         world.settle();
         assert!(world.state.ready && world.state.ready_workers == WORKERS, "{:?}", world.state);
@@ -123,7 +133,7 @@ impl World {
 
     pub(super) fn tell(&mut self, event: Event) {
         self.parked |= event == Event::Command(Command::Park);
-        if matches!(event, Event::Replaced(_) | Event::UpgradeFailed(_)) {
+        if matches!(event, Event::Replaced(_) | Event::UpgradeFailed(_) | Event::Proven) {
             self.upgrading = false;
         }
         let mut events = vec![event];
@@ -221,6 +231,23 @@ impl World {
                         "steered to a slot without a worker"
                     );
                 }
+            }
+            Action::Prove(_) => assert!(!std::mem::replace(&mut self.upgrading, true), "two to be proven"),
+            Action::Become(_) if self.exec_fails => {
+                return Some(Event::UpgradeFailed("not executable".into()));
+            }
+            Action::Become(estate) => {
+                assert_eq!(
+                    estate.children().collect::<BTreeSet<_>>(),
+                    self.children.keys().copied().collect()
+                );
+                assert!(self.asked.is_empty(), "no answer to {:?}", self.asked);
+                let document = serde_json::to_vec(&estate).unwrap();
+                let read: FleetEstate = serde_json::from_slice(&document).unwrap();
+                assert_eq!(serde_json::to_vec(&read).unwrap(), document);
+                self.became += 1;
+                self.fleet = Fleet::inherit(self.settings.clone().unwrap_or_else(|_| policy()), read);
+                return Some(Event::Start);
             }
             Action::Upgrade => assert!(!std::mem::replace(&mut self.upgrading, true), "two successors"),
             Action::StopUpgrade => {
