@@ -4,7 +4,7 @@
 //! can let others in between; it owns its buffers, and the scoring scratch is used only within a slice.
 
 use crate::limits::Limits;
-use crate::model::{Model, Scratch};
+use crate::model::{Coverage, CoverageScratch, Model, Scratch};
 use crate::request::{PredictRequest, Refusal};
 use crate::response::envelope::{self, Envelope};
 use crate::response::prediction::{self, LineWriter, Predicted};
@@ -22,6 +22,8 @@ pub struct Pipeline<'i> {
     best: Vec<usize>,
     /// How often each class was predicted.
     predicted: Vec<u64>,
+    coverage: Coverage,
+    coverage_scratch: CoverageScratch,
     /// Length of the longest label as JSON, in bytes.
     widest_label: usize,
     /// Length of the longest answer to which classes a text belongs, in bytes.
@@ -54,10 +56,20 @@ impl<'i> Pipeline<'i> {
         let all_labels = model.classes().iter().map(|label| label.json.len() + ",".len()).sum::<usize>();
         let widest_answer =
             if model.outcome().settings.multilabel { all_labels + "s[]".len() } else { widest_label };
-        let (probabilities, labels, best) = (Vec::new(), Vec::new(), Vec::new());
         let predicted = vec![0; model.classes().len()];
-        let lines = LineWriter::new(model.classes());
-        Self { model, scratch, probabilities, labels, best, predicted, widest_label, widest_answer, lines }
+        Self {
+            lines: LineWriter::new(model.classes()),
+            model,
+            scratch,
+            probabilities: Vec::new(),
+            labels: Vec::new(),
+            best: Vec::new(),
+            predicted,
+            coverage: Coverage::default(),
+            coverage_scratch: CoverageScratch::default(),
+            widest_label,
+            widest_answer,
+        }
     }
 
     /// How often each class was predicted so far, in the order of the model's classes.
@@ -68,6 +80,18 @@ impl<'i> Pipeline<'i> {
     /// How often a word was found in the word caches, and how often one was looked for.
     pub fn word_cache_hits(&self) -> (u64, u64) {
         self.scratch.word_cache_hits()
+    }
+
+    /// Looks at one text of a request: how many of its n-grams the model knows.
+    pub fn look_at(&mut self, text: &str) {
+        let Coverage { ngrams, known } = self.model.coverage(text, &mut self.coverage_scratch);
+        self.coverage.ngrams += ngrams;
+        self.coverage.known += known;
+    }
+
+    /// What [`Self::look_at`] has seen so far.
+    pub fn coverage(&self) -> Coverage {
+        self.coverage
     }
 
     /// The model.

@@ -1,4 +1,5 @@
-//! After warm-up a prediction allocates its answer and nothing else, and a line of `linnet predict` nothing at all.
+//! After warm-up a prediction allocates its answer and nothing else; a line of `linnet predict` and a line of the access
+//! log nothing at all.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
@@ -12,12 +13,17 @@ mod line;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
+use std::time::Duration;
 
+use hyper::{HeaderMap, Request};
+use linnet::config::{AccessLogFormat, AccessLogTarget, Settings};
 use linnet::limits::Limits;
 use linnet::model::{Model, build_image};
 use linnet::pipeline::{Pipeline, Progress};
 use linnet::request::PredictRequest;
 use linnet::response::envelope::Envelope;
+use linnet::scoreboard::SlotHandle;
+use linnet::wire::access_log::{AccessLog, Exchange};
 
 thread_local! {
     /// Allocations of this thread, so that the test harness's own do not count.
@@ -69,6 +75,43 @@ fn allocations_of(
     let spent = ALLOCATIONS.get() - before;
     assert!(answer.starts_with(b"{\"message\":\"OK\"") && answer.ends_with(b"]}}"));
     spent
+}
+
+#[test]
+fn a_line_of_the_access_log_allocates_nothing() {
+    let request = Request::builder()
+        .uri("/args/a?c=d")
+        .header("user-agent", "curl \"x\"")
+        .header("authorization", "Basic QWxhZGRpbjpvcGVu")
+        .header("x-forwarded-for", "203.0.113.9, 127.0.0.1");
+    let (request, ()) = request.body(()).unwrap().into_parts();
+    let all = "%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(m)s %(U)s %(q)s %(H)s %(s)s %(B)s %(f)s %(a)s %(T)s %(M)s %(D)s %(L)s \
+               %(p)s %({host}i)s %({etag}o)s %({remote_addr}e)s";
+    for format in [all, "json"] {
+        let settings = Settings {
+            accesslog: AccessLogTarget::File("/dev/null".into()),
+            access_log_format: AccessLogFormat::parse(format).unwrap(),
+            ..Settings::defaults(1)
+        };
+        let log = AccessLog::open(&settings, SlotHandle::detached()).unwrap();
+        let note = || {
+            log.note(&Exchange {
+                method: &request.method,
+                uri: &request.uri,
+                version: request.version,
+                headers: &request.headers,
+                peer: Some(([127, 0, 0, 1], 4711).into()),
+                status: 200,
+                answer_headers: &HeaderMap::new(),
+                body_bytes: 17,
+                took: Duration::from_micros(1_234),
+            });
+        };
+        note();
+        let before = ALLOCATIONS.get();
+        (0..1_000).for_each(|_| note()); // more than one batch
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{format}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
 //! changes on reload all follow it. All of this is pure. Files, environment variables and processor counts are read
 //! in one place, [`Loader`].
 
+pub mod access_log;
+mod log;
 mod problem;
 mod read;
 mod resolve;
@@ -22,6 +24,8 @@ use std::time::Duration;
 
 use crate::limits::Limits;
 
+pub use access_log::AccessLogFormat;
+pub use log::{AccessLogTarget, LogFormat, LogLevel};
 pub use problem::{Problem, Problems};
 pub use read::{DEFAULT_FILE, Loader, usable_cpus};
 pub use resolve::{Effective, resolve};
@@ -37,47 +41,6 @@ pub enum BindAddress {
     Tcp(SocketAddr),
     /// A Unix domain socket at this path.
     Unix(PathBuf),
-}
-
-/// How much is logged: gunicorn's five levels, most first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// Each event in the life of the fleet.
-    Info,
-    /// What an operator should look at.
-    Warning,
-    /// What went wrong.
-    Error,
-    /// What ends the service. `tracing` knows no such level: the same as [`LogLevel::Error`].
-    Critical,
-}
-
-impl LogLevel {
-    /// All levels under the names that gunicorn gives them.
-    pub const NAMES: [(&'static str, Self); 5] = [
-        ("debug", Self::Debug),
-        ("info", Self::Info),
-        ("warning", Self::Warning),
-        ("error", Self::Error),
-        ("critical", Self::Critical),
-    ];
-
-    /// gunicorn's name of this level.
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize].0
-    }
-
-    /// The least important `tracing` level that is still logged.
-    pub fn tracing(self) -> tracing::Level {
-        match self {
-            Self::Debug => tracing::Level::DEBUG,
-            Self::Info => tracing::Level::INFO,
-            Self::Warning => tracing::Level::WARN,
-            Self::Error | Self::Critical => tracing::Level::ERROR,
-        }
-    }
 }
 
 /// Peers whose word about the client is believed.
@@ -173,7 +136,7 @@ pub struct Settings {
     pub max_age: Duration,
     /// Bytes of anonymous memory above which a worker is replaced; 0: never.
     pub max_rss: u64,
-    /// Proxies whose `X-Forwarded-Proto` is believed.
+    /// Proxies whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed.
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
     pub limits: Limits,
@@ -193,8 +156,14 @@ pub struct Settings {
     pub proc_name: String,
     /// The file that the log is appended to; empty: standard error.
     pub errorlog: String,
+    /// How lines of that log are written.
+    pub log_format: LogFormat,
     /// How much is logged.
     pub loglevel: LogLevel,
+    /// Where a line for each request goes.
+    pub accesslog: AccessLogTarget,
+    /// What such a line holds.
+    pub access_log_format: AccessLogFormat,
     /// The working directory, entered before anything else; see [`Effective::enter_directory`].
     pub chdir: PathBuf,
 }
@@ -244,7 +213,10 @@ impl Settings {
             umask: "?".to_owned(),
             proc_name: "?".to_owned(),
             errorlog: "?".to_owned(),
+            log_format: LogFormat::Json,
             loglevel: LogLevel::Critical,
+            accesslog: AccessLogTarget::Stdout,
+            access_log_format: AccessLogFormat::json(),
             chdir: PathBuf::new(),
         }
     }

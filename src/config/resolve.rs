@@ -45,7 +45,7 @@ pub fn resolve(inputs: &Inputs) -> Result<Effective, Problems> {
             if setting.set(&mut settings, &given, cpus) {
                 origin = Origin { source, given, shown };
             } else {
-                let allowed = setting.allowed();
+                let allowed = setting.expected(&given);
                 problems.push(Problem::Value { place: source, key: setting.key, given: shown, allowed });
             }
         }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::value::{self, Given, TextKind};
-use super::{BindAddress, ControlSocket, CpuAffinity, Listen, LogLevel, Settings, TrustedPeers};
+use super::{
+    AccessLogFormat, AccessLogTarget, BindAddress, ControlSocket, CpuAffinity, Listen, LogFormat, LogLevel,
+    Settings, TrustedPeers, access_log,
+};
 
 /// What it takes to apply a changed value to a running fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ pub(super) enum Kind {
     Path(Lens<PathBuf>),
     Peers(Lens<TrustedPeers>),
     Level(Lens<LogLevel>),
+    LogFormat(Lens<LogFormat>),
+    AccessLog(Lens<AccessLogTarget>),
+    AccessLogFormat(Lens<AccessLogFormat>),
     /// Text, where the empty one means that the setting is not used.
     Text(TextKind, Lens<String>),
 }
@@ -137,9 +143,20 @@ impl Setting {
                 "IP addresses, as a list or with commas between them, or \"*\" for every peer".to_owned()
             }
             Kind::Text(kind, _) => kind.allowed().to_owned(),
+            Kind::LogFormat(_) => "\"text\" or \"json\"".to_owned(),
+            Kind::AccessLog(_) => "a path, \"-\" for standard output, or \"\" for none".to_owned(),
+            Kind::AccessLogFormat(_) => access_log::ALLOWED.to_owned(),
             Kind::Level(_) => {
                 LogLevel::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ").replace(", \"c", " or \"c")
             }
+        }
+    }
+
+    /// What it takes, in words that fit behind "expected", and what of `given` is not that, where this is not plain.
+    pub(super) fn expected(&self, given: &Given) -> String {
+        match (&self.kind, value::access_log_format(given)) {
+            (Kind::AccessLogFormat(_), Some(Err(error))) => format!("{}: {error}", self.allowed()),
+            _ => self.allowed(),
         }
     }
 
@@ -174,6 +191,9 @@ impl Setting {
             Kind::Peers(lens) => (lens.set)(settings, value::peers(given)?),
             Kind::Text(kind, lens) => (lens.set)(settings, value::text(given, *kind)?),
             Kind::Level(lens) => (lens.set)(settings, value::level(given)?),
+            Kind::LogFormat(lens) => (lens.set)(settings, value::log_format(given)?),
+            Kind::AccessLog(lens) => (lens.set)(settings, value::access_log(given)?),
+            Kind::AccessLogFormat(lens) => (lens.set)(settings, value::access_log_format(given)?.ok()?),
         }
         Some(())
     }
@@ -211,6 +231,9 @@ impl Setting {
             Kind::Peers(lens) => value::show_peers(&(lens.get)(settings)),
             Kind::Text(_, lens) => value::show_text(&(lens.get)(settings)),
             Kind::Level(lens) => value::show_text((lens.get)(settings).name()),
+            Kind::LogFormat(lens) => value::show_text((lens.get)(settings).name()),
+            Kind::AccessLog(lens) => value::show_access_log(&(lens.get)(settings)),
+            Kind::AccessLogFormat(lens) => value::show_text((lens.get)(settings).text()),
         }
     }
 }

@@ -127,8 +127,8 @@ pub static SETTINGS: &[Setting] = &[
         default: "\"127.0.0.1\"",
         mark: Mark::NextWorker,
         group: LISTENERS,
-        help: "Proxies whose X-Forwarded-Proto is believed: it becomes the scheme of the `url` in answers and of\n\
-               redirects. \"*\" believes every peer; an empty list believes none.",
+        help: "Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed: the scheme of the `url` in answers and of\n\
+               redirects; the client in the access log. \"*\" believes every peer; an empty list believes none.",
         flag: None,
         platform: None,
         kind: Kind::Peers(lens!(forwarded_allow_ips)),
@@ -304,11 +304,55 @@ pub static SETTINGS: &[Setting] = &[
         default: "\"\"",
         mark: Mark::Restart,
         group: SURROUNDINGS,
-        help: "The file that the log is appended to; empty for standard error. USR1 opens it again, after a rotation: `user`\n\
-               must be able to make it then.",
+        help: "The file that the log is appended to. USR1 opens it again, after a rotation: `user` must be able to make it\n\
+               then.",
         flag: None,
         platform: None,
-        kind: Kind::Text(TextKind::File, lens!(errorlog)),
+        kind: Kind::Text(TextKind::LogFile, lens!(errorlog)),
+    },
+    Setting {
+        key: "log_format",
+        unit: "format",
+        default: "\"text\"",
+        mark: Mark::Restart,
+        group: SURROUNDINGS,
+        help: "How lines of that log are written: for people, or as one JSON object a line, with timestamp, level, message,\n\
+               fields, pid and role (supervisor, worker or loader).",
+        flag: None,
+        platform: None,
+        kind: Kind::LogFormat(lens!(log_format)),
+    },
+    Setting {
+        key: "accesslog",
+        unit: "file",
+        default: "\"\"",
+        mark: Mark::NextWorker,
+        group: SURROUNDINGS,
+        help: "The file that a line for each answer is appended to. Workers write their lines at least once a second, and\n\
+               the last ones when they end. USR1 opens it again, after a rotation: `user` must be able to make it then.\n\
+               Where it cannot be written, requests are answered all the same: lines wait, then are dropped and counted.",
+        flag: None,
+        platform: None,
+        kind: Kind::AccessLog(lens!(accesslog)),
+    },
+    Setting {
+        key: "access_log_format",
+        unit: "format",
+        default: r#""%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\"""#,
+        mark: Mark::NextWorker,
+        group: SURROUNDINGS,
+        help: "What such a line holds, in gunicorn's words. h: client, the one that X-Forwarded-For names if the peer is one\n\
+               of forwarded_allow_ips ({remote_addr}e: always the peer); u: user of HTTP Basic authentication; t: time, in\n\
+               UTC; r: method, target and protocol, which alone are m, {raw_uri}e and H; U: decoded path; q: query; s:\n\
+               status; b, B: bytes of the answer's body; f: referer; a: user agent; T, M, D, L: duration in seconds,\n\
+               milliseconds, microseconds and decimal seconds; p: process; {name}i and {name}o: a header of the request and\n\
+               of the answer; {name}e: WSGI's remote_addr, remote_port, raw_uri, request_method, path_info, query_string,\n\
+               server_protocol, content_type, content_length and http_NAME. In what a client sends, quotes and\n\
+               backslashes get a backslash, and what is no printable ASCII is \\xNN; so is a blank where no quotes stand\n\
+               around it. \"json\" writes one JSON object a line, always with the same keys.",
+        flag: None,
+        platform: None,
+        kind: Kind::AccessLogFormat(lens!(access_log_format)),
     },
     Setting {
         key: "pidfile",

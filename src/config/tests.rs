@@ -112,7 +112,10 @@ fn defaults_are_the_documented_ones() {
         umask: String::new(),
         proc_name: "linnet".to_owned(),
         errorlog: String::new(),
+        log_format: LogFormat::Text,
         loglevel: LogLevel::Info,
+        accesslog: AccessLogTarget::Off,
+        access_log_format: AccessLogFormat::parse(access_log::COMBINED).unwrap(),
         chdir: ".".into(),
     };
     assert_eq!(settings, expected);
@@ -224,6 +227,18 @@ const VALUES: &[Values] = &[
         &[("\"AUTO\"", "\"auto\""), ("\"\"", "\"\""), ("\"off\"", "\"\""), ("\"/a b\"", "\"/a b\"")],
         &["true", "[]", "\"a\\u0000\""],
     ),
+    ("errorlog", &[("\"-\"", "\"\""), ("\"a.log\"", "\"a.log\"")], &["2", "\"a\\u0000\""]),
+    ("log_format", &[("\"JSON\"", "\"json\"")], &["\"xml\"", "\"\"", "true"]),
+    (
+        "accesslog",
+        &[("\"\"", "\"\""), ("\"-\"", "\"-\""), ("\"a.log\"", "\"a.log\"")],
+        &["true", "\"a\\u0000\""],
+    ),
+    (
+        "access_log_format",
+        &[("\"json\"", "\"json\""), ("'\"%(r)s\" %%'", r#""\"%(r)s\" %%""#)],
+        &["\"%(x)s\"", "\"%\"", "\"\"", "1", "[]"],
+    ),
     (
         "loglevel",
         &[("\"debug\"", "\"debug\""), ("\"WARNING\"", "\"warning\""), ("\"critical\"", "\"critical\"")],
@@ -242,7 +257,8 @@ fn values_are_read_as_documented() {
         for value in *refused {
             let problem = resolve(&file(&format!("{key} = {value}"))).unwrap_err().to_string();
             let expected = format!("linnet.toml:1: {key} = {value}: expected {}", setting.allowed());
-            assert_eq!(problem, expected);
+            // Some name the part that is wrong behind this.
+            assert!(problem.starts_with(&expected), "{problem} for {expected}");
         }
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{BindAddress, ControlSocket, LogLevel, TrustedPeers};
+use super::access_log::FormatError;
+use super::{
+    AccessLogFormat, AccessLogTarget, BindAddress, ControlSocket, LogFormat, LogLevel, TrustedPeers,
+};
 
 /// A value as it was given, before it is known what it is for. Flags and the environment give text; the file gives
 /// text, numbers or lists. Every setting reads text, so one grammar serves all sources.
@@ -117,6 +120,8 @@ pub(super) fn path(given: &Given) -> Option<PathBuf> {
 pub(super) enum TextKind {
     /// A path.
     File,
+    /// A path, or gunicorn's `-` for the standard stream, which is the same as none.
+    LogFile,
     /// A user or a group.
     Name,
     /// A number in octal.
@@ -130,6 +135,7 @@ impl TextKind {
     pub(super) fn allowed(self) -> &'static str {
         match self {
             Self::File => "a path, or \"\" for none",
+            Self::LogFile => "a path, or \"-\" or \"\" for standard error",
             Self::Name => "a name or a number, or \"\" for none",
             Self::Octal => "octal digits from \"0\" to \"0777\", or \"\" for what was inherited",
             Self::ProcessName => "1 to 10 printable ASCII characters without blanks",
@@ -138,7 +144,7 @@ impl TextKind {
 
     fn allows(self, text: &str) -> bool {
         match self {
-            Self::File | Self::Name => !text.contains('\0'),
+            Self::File | Self::LogFile | Self::Name => !text.contains('\0'),
             Self::Octal => text.is_empty() || u32::from_str_radix(text, 8).is_ok_and(|mask| mask <= 0o777),
             Self::ProcessName => (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
         }
@@ -147,8 +153,40 @@ impl TextKind {
 
 /// A text of some kind.
 pub(super) fn text(given: &Given, kind: TextKind) -> Option<String> {
-    let text = given.text()?;
+    let text = match (kind, given.text()?) {
+        (TextKind::LogFile, "-") => "",
+        (_, text) => text,
+    };
     kind.allows(text).then(|| text.to_owned())
+}
+
+/// Where the access log goes: a path, `-` for standard output, or nothing.
+pub(super) fn access_log(given: &Given) -> Option<AccessLogTarget> {
+    match given.text()? {
+        "" => Some(AccessLogTarget::Off),
+        "-" => Some(AccessLogTarget::Stdout),
+        _ => path(given).map(AccessLogTarget::File),
+    }
+}
+
+/// The access log's target as a TOML string.
+pub(super) fn show_access_log(target: &AccessLogTarget) -> String {
+    match target {
+        AccessLogTarget::Off => show_text(""),
+        AccessLogTarget::Stdout => show_text("-"),
+        AccessLogTarget::File(path) => show_text(&path.to_string_lossy()),
+    }
+}
+
+/// What a line of the access log holds; `None` for what is no text.
+pub(super) fn access_log_format(given: &Given) -> Option<Result<AccessLogFormat, FormatError>> {
+    given.text().map(AccessLogFormat::parse)
+}
+
+/// The name of a way to write the log, in any case.
+pub(super) fn log_format(given: &Given) -> Option<LogFormat> {
+    let text = given.text()?;
+    LogFormat::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, format)| *format)
 }
 
 /// gunicorn's name of a log level, in any case.

@@ -1,6 +1,7 @@
 //! The general engine: any vectorizer, n-gram by n-gram, through a table of terms or the hash of `HashingVectorizer`.
 
 use super::analysis::{Analysis, AnalysisScratch};
+use super::coverage::Coverage;
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::index::TermIndex;
@@ -64,6 +65,23 @@ impl<'i> GeneralVectorizer<'i> {
     /// Buffers for [`Self::sum`].
     pub fn scratch(&self) -> GeneralScratch {
         GeneralScratch { counts: Counts::new(self.features) }
+    }
+
+    /// How many n-grams of a cleaned text the vocabulary has; nothing for a hashing vectorizer.
+    pub fn coverage(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        analysis: &mut AnalysisScratch,
+    ) -> Coverage {
+        let mut coverage = Coverage::default();
+        if let Columns::Index(index) = self.columns {
+            self.analysis.ngrams(characters, text, analysis, |ngram| {
+                coverage.ngrams += 1;
+                coverage.known += u64::from(index.get(ngram).is_some());
+            });
+        }
+        coverage
     }
 
     /// Replaces `sums` by the sum of the weights of all n-grams of a cleaned text; returns the norm to divide it by.

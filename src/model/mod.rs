@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod artifact;
 pub mod classifier;
+pub mod coverage;
 pub mod document;
 pub mod error;
 pub mod fast;
@@ -29,6 +30,7 @@ use std::ops::DerefMut;
 use std::path::Path;
 
 use self::artifact::{Artifact, SparseWeights, Vocabulary};
+pub use self::coverage::{Coverage, CoverageScratch};
 pub use self::error::{Defect, ModelError};
 use self::image::Section;
 pub use self::image_plan::{ImageBuffer, ImagePlan};

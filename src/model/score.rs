@@ -2,6 +2,7 @@
 
 use super::analysis::{self, Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
+use super::coverage::{Coverage, CoverageScratch, LOOKED_AT};
 use super::document::Document;
 use super::error::Defect;
 use super::fast::{self, FastScratch, FastVectorizer};
@@ -217,6 +218,32 @@ impl<'i> Model<'i> {
         cleaned.shrink_to(KEPT_BYTES);
         analysis.shrink(KEPT_BYTES);
         decision
+    }
+}
+
+impl Model<'_> {
+    /// How many n-grams of the first [`LOOKED_AT`] bytes of `text` the model knows.
+    pub fn coverage(&self, text: &str, scratch: &mut CoverageScratch) -> Coverage {
+        let CoverageScratch { cleaner, cleaned, analysis } = scratch;
+        let mut text = &text[..text.floor_char_boundary(LOOKED_AT)];
+        if let Some(rules) = &self.cleaner {
+            rules.clean_into(self.characters, text, cleaner, cleaned);
+            text = cleaned;
+        }
+        let mut sum = Coverage::default();
+        for engine in &self.vectorizers {
+            let one = match engine {
+                Engine::General(vectorizer) => vectorizer.coverage(self.characters, text, analysis),
+                Engine::Fast(steps, vectorizer) => {
+                    let mut ngrams = 0;
+                    steps.ngrams(self.characters, text, analysis, |_| ngrams += 1);
+                    let text = steps.prepare(self.characters, text, false, analysis);
+                    Coverage { ngrams, known: vectorizer.known(self.characters, text) }
+                }
+            };
+            sum = Coverage { ngrams: sum.ngrams + one.ngrams, known: sum.known + one.known };
+        }
+        sum
     }
 }
 

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::MmapMut;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -30,14 +32,18 @@ pub(super) fn is_sealed(file: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(seals.contains(SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK))
 }
 
-/// Makes a scoreboard with `seats` seats and maps it; see [`map_scoreboard`].
+/// Makes a scoreboard with `seats` seats, of a fleet that starts now, and maps it; see [`map_scoreboard`].
 pub fn make_scoreboard(seats: usize) -> io::Result<(Scoreboard, OwnedFd)> {
     let file = memory_file("linnet-scoreboard")?;
     let bytes = Layout::of(seats).bytes().ok_or_else(too_large)?;
     let file = File::from(file);
     file.set_len(bytes as u64)?;
     let file = OwnedFd::from(file);
-    Ok((map_scoreboard(&file, seats)?, file))
+    let scoreboard = map_scoreboard(&file, seats)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+    scoreboard.fleet().started_micros.store(micros, Ordering::Relaxed);
+    Ok((scoreboard, file))
 }
 
 /// Maps the scoreboard in `file`, which [`make_scoreboard`] has made, in this program or in one of the same [`Layout`], for
@@ -73,7 +79,6 @@ fn too_large() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
 
     use super::*;
 

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use socket2::SockRef;
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, LocalOptions};
@@ -83,7 +85,7 @@ pub fn run(worker: Worker) -> u8 {
     let seat = worker.slot.seat();
     seat.pid.store(std::process::id().cast_signed(), Ordering::Relaxed);
     let Ok(mut channel) = worker.channel.try_clone() else { return EXIT_BOOT_FAILED };
-    if let Err(error) = tell_on_abort() {
+    if let Err(error) = tell_on_abort(worker.settings.log_format) {
         tracing::warn!(%error, "a worker that is stuck will not say where");
     }
     match boot(worker) {
@@ -113,12 +115,17 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
     let Worker { slot_number, settings, listeners, slot, channel, max_requests, .. } = worker;
     let patience =
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
-    let server = Server::new(App::new(model, &settings, slot), slot);
+    let app = App::new(model, &settings, slot);
+    let access_log = app.access_log();
+    let server = Server::new(app, slot);
     let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;
     let mut listeners = Some(listeners);
     spawn_local(beat(slot, heartbeat_interval(settings.timeout)));
+    if let Some(log) = &access_log {
+        spawn_local(Rc::clone(log).write_regularly());
+    }
     tokio::io::AsyncWriteExt::write_all(&mut channel, &[READY]).await?;
 
     let retired = Rc::new(tokio::sync::Notify::new());
@@ -154,6 +161,9 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
             Some(Order::Quit) => return Ok(EXIT_DONE),
             Some(Order::ReopenLogs) => {
                 reopen_log(&settings);
+                if let Some(log) = &access_log {
+                    log.reopen();
+                }
                 continue;
             }
             None => continue,
@@ -196,11 +206,19 @@ pub fn heartbeat_interval(timeout: Duration) -> Duration {
     if timeout.is_zero() { HEARTBEAT } else { HEARTBEAT.min(timeout / 4) }
 }
 
+/// Processor time of this process so far, user and system.
+fn processor_micros() -> u64 {
+    let of = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or(0);
+    // The call cannot fail for the process itself.
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |used| of(used.user_time()) + of(used.system_time()))
+}
+
 async fn beat(slot: SlotHandle, interval: Duration) {
     let mut due = monotonic_micros();
     loop {
         let now = monotonic_micros();
         slot.seat().lag_micros.store(now.saturating_sub(due), Ordering::Relaxed);
+        slot.seat().counters.cpu_micros.store(processor_micros(), Ordering::Relaxed);
         slot.seat().heartbeat_micros.store(now, Ordering::Relaxed);
         due = now.saturating_add(u64::try_from(interval.as_micros()).unwrap_or(u64::MAX));
         sleep(interval).await;

@@ -21,6 +21,26 @@ pub fn format(micros: u64) -> [u8; LENGTH] {
     out
 }
 
+/// Length of a time in the common log format, in bytes.
+pub const COMMON_LOG_LENGTH: usize = 28;
+
+/// `[25/May/2022:12:23:34 +0000]`: seconds since 1970-01-01T00:00:00 UTC in the common log format, in UTC.
+///
+/// The caller keeps the time within the years 1970 to 9999.
+pub fn common_log(seconds: u64) -> [u8; COMMON_LOG_LENGTH] {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_from_days(days);
+    let mut out = *b"[00/Jan/0000:00:00:00 +0000]";
+    digits(&mut out[1..3], day);
+    out[4..7].copy_from_slice(&MONTHS[(month - 1) as usize * 3..][..3]);
+    digits(&mut out[8..12], year);
+    digits(&mut out[13..15], of_day / 3_600);
+    digits(&mut out[16..18], of_day / 60 % 60);
+    digits(&mut out[19..21], of_day % 60);
+    out
+}
+
 /// Writes `value` into all of `out`, zeros in front.
 fn digits(out: &mut [u8], mut value: u64) {
     for digit in out.iter_mut().rev() {
@@ -45,7 +65,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::format;
+    use super::{common_log, format};
 
     #[test]
     fn timestamps_are_pythons() {
@@ -59,6 +79,19 @@ mod tests {
             (253_402_300_799_000_000, "9999-12-31T23:59:59.000000"),
         ] {
             assert_eq!(std::str::from_utf8(&format(micros)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn log_times_are_those_of_strftime() {
+        // `time.strftime("[%d/%b/%Y:%H:%M:%S +0000]", time.gmtime(t))`
+        for (seconds, expected) in [
+            (0, "[01/Jan/1970:00:00:00 +0000]"),
+            (1_653_481_414, "[25/May/2022:12:23:34 +0000]"),
+            (951_782_399, "[28/Feb/2000:23:59:59 +0000]"),
+            (1_798_761_599, "[31/Dec/2026:23:59:59 +0000]"),
+        ] {
+            assert_eq!(std::str::from_utf8(&common_log(seconds)).unwrap(), expected);
         }
     }
 }

@@ -38,8 +38,16 @@ pub struct Counters {
     pub cache_lookups: AtomicU64,
     /// Words found there.
     pub cache_hits: AtomicU64,
+    /// N-grams of texts that were looked at.
+    pub ngrams: AtomicU64,
+    /// Those among them that the model's vocabulary lacks.
+    pub unknown_ngrams: AtomicU64,
+    /// Processor time of the workers, in microseconds.
+    pub cpu_micros: AtomicU64,
     /// Texts predicted.
     pub texts: AtomicU64,
+    /// Lines of the access log that could not be written.
+    pub access_log_lost: AtomicU64,
     /// Connections accepted.
     pub accepted: AtomicU64,
     /// Time from a request's head to its answer, in microseconds.
@@ -70,7 +78,11 @@ impl Counters {
         }
         move_count(&self.cache_lookups, &other.cache_lookups);
         move_count(&self.cache_hits, &other.cache_hits);
+        move_count(&self.ngrams, &other.ngrams);
+        move_count(&self.unknown_ngrams, &other.unknown_ngrams);
+        move_count(&self.cpu_micros, &other.cpu_micros);
         move_count(&self.texts, &other.texts);
+        move_count(&self.access_log_lost, &other.access_log_lost);
         move_count(&self.accepted, &other.accepted);
         self.request_micros.absorb(&other.request_micros);
         self.predict_micros.absorb(&other.predict_micros);

@@ -23,6 +23,8 @@ pub struct FleetBlock {
     pub failing_slots: AtomicU32,
     /// Generation that new workers get.
     pub generation: AtomicU32,
+    /// When the supervisor started, in microseconds since 1970-01-01 UTC.
+    pub started_micros: AtomicU64,
     /// Workers replaced after an unwanted death.
     pub respawns: AtomicU64,
     /// Workers that are gone, by [`Cause`](super::Cause).

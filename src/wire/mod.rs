@@ -1,9 +1,11 @@
 //! The wire: HTTP over hyper. Accepts a connection, routes its requests, runs the pipeline, writes the answers.
 
+pub mod access_log;
 pub mod api;
 pub mod app;
 pub mod body;
 pub mod connection;
+pub mod forwarded;
 mod in_flight;
 pub mod io;
 mod moments;

@@ -16,6 +16,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::fleet::{Exit, Generation};
 use crate::identity::Identity;
+use crate::log::{self, Role};
 use crate::os::child::{self, Child};
 
 /// What loading took.
@@ -62,13 +63,16 @@ impl Loader {
         let (report, mut said) = UnixStream::pair()?;
         report.set_nonblocking(true)?;
         let keep = [image.as_raw_fd(), said.as_raw_fd()];
-        let child = child::spawn(&keep, name, || match load(directory, identity, &image) {
-            // Figures for the log; without them the image is as good.
-            Ok(loaded) => said.write_all(&loaded.to_bytes()).map_or(EXIT_DONE, |()| EXIT_DONE),
-            Err(reason) => {
-                // If even this fails, the exit status still says that loading failed.
-                let _ = said.write_all(&failure_report(&reason));
-                EXIT_BOOT_FAILED
+        let child = child::spawn(&keep, name, || {
+            log::enter(Role::Loader);
+            match load(directory, identity, &image) {
+                // Figures for the log; without them the image is as good.
+                Ok(loaded) => said.write_all(&loaded.to_bytes()).map_or(EXIT_DONE, |()| EXIT_DONE),
+                Err(reason) => {
+                    // If even this fails, the exit status still says that loading failed.
+                    let _ = said.write_all(&failure_report(&reason));
+                    EXIT_BOOT_FAILED
+                }
             }
         })?;
         Ok(Self { generation, child, image, report })

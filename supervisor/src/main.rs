@@ -83,7 +83,7 @@ fn serve(args: SettingsArgs) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "errorlog = {:?}: {error}", settings.errorlog);
         return ExitCode::from(EXIT_FAILED);
     }
-    log::start(settings.loglevel);
+    log::start(settings.loglevel, settings.log_format);
     os::limits::raise_descriptor_limit();
     let book = SettingsBook::new(loader, settings);
     match invocation.and_then(|invocation| supervise::run(book, invocation, origin)) {

@@ -140,6 +140,12 @@ impl Start {
         value.unwrap().to_str().unwrap().to_owned()
     }
 
+    /// Leads its standard output there.
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
     /// A path in the test's own folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -212,7 +218,8 @@ impl Linnet {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         let line = self.wait_for("listening on http://");
-        line.rsplit("http://").next().unwrap().trim().parse().unwrap()
+        // In a log of JSON objects the message's quote comes behind it.
+        line.rsplit("http://").next().unwrap().split('"').next().unwrap().trim().parse().unwrap()
     }
 
     /// The supervisor's process id.

@@ -37,6 +37,19 @@ pub(super) fn read<T: Tally>(
     tally
 }
 
+/// Reads a text into `tally`, and returns it; every word is read byte by byte.
+pub(super) fn read_without_cache<T: Tally>(
+    automaton: Automaton<'_>,
+    characters: Characters<'_>,
+    text: &str,
+    mut tally: T,
+) -> T {
+    for (word, _) in Words::new(characters, text) {
+        Places::new(automaton, word).for_each(|longest| tally.place(longest));
+    }
+    tally
+}
+
 /// Adds the words that were mentioned, each as often as it was.
 #[inline(always)]
 fn settle<T: Tally>(cache: &mut WordCache, tally: &mut T) {

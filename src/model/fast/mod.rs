@@ -13,6 +13,7 @@ mod bounds;
 mod char;
 mod char_wb;
 mod counters;
+mod coverage;
 mod double_array;
 mod features;
 mod processor;

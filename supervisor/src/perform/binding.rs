@@ -3,6 +3,9 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use linnet::config::AccessLogTarget;
+use linnet::process::log_file;
+
 use super::Performer;
 use crate::ctl::place;
 use crate::ctl::server::{ControlServer, LegacyControl};
@@ -32,7 +35,14 @@ impl Performer {
             tracing::info!("metrics on {address}/metrics");
         }
         self.take_control(control)?;
-        self.write_pidfile()
+        self.write_pidfile()?;
+        self.make_access_log()
+    }
+
+    /// Workers open it by its name; this shows at the start whether it can be, and makes what is then given to the user.
+    fn make_access_log(&self) -> Result<(), String> {
+        let AccessLogTarget::File(path) = &self.settings.running().accesslog else { return Ok(()) };
+        log_file::make(path).map_err(|e| format!("accesslog = {:?}: {e}", path.display()))
     }
 
     /// Goes on with what another program has had in this process.
@@ -105,6 +115,11 @@ impl Performer {
         let control = self.control.iter().flat_map(ControlServer::files);
         let pidfile = self.pidfile.iter().filter_map(Pidfile::where_it_is);
         let files = sockets.chain(control).chain(pidfile).chain((!log.as_os_str().is_empty()).then_some(log));
+        let access_log = match &self.settings.running().accesslog {
+            AccessLogTarget::File(path) if path.is_file() => Some(path.as_path()), // a device is nobody's
+            _ => None,
+        };
+        let files = files.chain(access_log);
         for file in files {
             identity.own(file).map_err(|e| format!("cannot give {} away: {e}", file.display()))?;
         }

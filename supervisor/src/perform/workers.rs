@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use super::Performer;
 use super::running::Running;
 use crate::fleet::{Birth, ChildId, Event};
-use crate::log;
+use crate::log::{self, Role};
 use crate::os::proc::Snapshot;
 use crate::os::{affinity, child};
 
@@ -58,6 +58,7 @@ impl Performer {
         };
         let name = format!("{}-w{slot}", self.settings.running().proc_name);
         let process = child::spawn(&keep, &name, || {
+            log::enter(Role::Worker);
             // The first worker of a generation is forked before its settings count here.
             log::set_level(worker.settings.loglevel);
             if worker.settings.cpu_affinity == CpuAffinity::Auto
@@ -141,12 +142,11 @@ impl Performer {
 
     pub(super) fn reopen_logs(&mut self) {
         let file = &self.settings.running().errorlog;
-        if file.is_empty() {
-            return;
-        }
-        match lead_stderr_to(Path::new(file)) {
-            Ok(()) => tracing::info!("log file opened again"),
-            Err(error) => tracing::warn!(%error, "cannot open the log file again"),
+        if !file.is_empty() {
+            match lead_stderr_to(Path::new(file)) {
+                Ok(()) => tracing::info!("log file opened again"),
+                Err(error) => tracing::warn!(%error, "cannot open the log file again"),
+            }
         }
         for running in &mut self.running {
             // As in `tell`.

@@ -1,9 +1,11 @@
 //! `GET /metrics`: the scoreboard in Prometheus' text format, the same from whichever worker is asked.
 
+mod page;
+
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use self::page::Page;
 use crate::scoreboard::histogram::Histogram;
 use crate::scoreboard::{
     CLASS_PLACES, Cause, Counters, ErrorKind, ROUTES, Route, SEATS_PER_SLOT, STATUS_PLACES, Scoreboard, Seat,
@@ -58,7 +60,10 @@ struct Totals {
     predictions: Vec<u64>,
     texts: u64,
     accepted: u64,
+    access_log_lost: u64,
     cache: [u64; 2],
+    ngrams: [u64; 2],
+    cpu_micros: u64,
     request: Durations,
     predict: Durations,
 }
@@ -87,8 +92,12 @@ impl Totals {
         }
         self.texts += read(&counters.texts);
         self.accepted += read(&counters.accepted);
+        self.access_log_lost += read(&counters.access_log_lost);
         self.cache[0] += read(&counters.cache_lookups);
         self.cache[1] += read(&counters.cache_hits);
+        self.ngrams[0] += read(&counters.ngrams);
+        self.ngrams[1] += read(&counters.unknown_ngrams);
+        self.cpu_micros += read(&counters.cpu_micros);
         self.request.add(&counters.request_micros);
         self.predict.add(&counters.predict_micros);
     }
@@ -130,6 +139,12 @@ fn write_fleet(page: &mut Page, board: Scoreboard) {
         let count = fleet.exits[cause as usize].load(Ordering::Relaxed);
         page.sample("linnet_worker_exits_total", &[("cause", cause.name().to_owned())], count);
     }
+    let respawns = fleet.respawns.load(Ordering::Relaxed);
+    let help = "Workers that were replaced after a death that nobody had asked for.";
+    page.one("linnet_worker_respawns_total", "counter", help, &[], respawns);
+    let started = fleet.started_micros.load(Ordering::Relaxed) as f64 / 1e6;
+    let help = "When the supervisor started, in seconds since 1970-01-01 UTC.";
+    page.one("process_start_time_seconds", "gauge", help, &[], started);
 }
 
 fn write_totals(page: &mut Page, totals: &Totals, about: &About<'_>) {
@@ -151,7 +166,7 @@ fn write_totals(page: &mut Page, totals: &Totals, about: &About<'_>) {
     page.head(
         "linnet_predictions_total",
         "counter",
-        "Predictions of the classes of the model that answers this.",
+        "How often each class was predicted; of a multilabel model's classes, a text counts for each that it has.",
     );
     for (class, place) in about.classes.iter().filter(|(_, place)| *place < CLASS_PLACES - 1) {
         page.sample("linnet_predictions_total", &[("class", class.clone())], totals.predictions[*place]);
@@ -168,7 +183,17 @@ fn write_totals(page: &mut Page, totals: &Totals, about: &About<'_>) {
     let lookups = "Words looked for in the word caches.";
     page.one("linnet_word_cache_lookups_total", "counter", lookups, &[], totals.cache[0]);
     page.one("linnet_word_cache_hits_total", "counter", "Words found there.", &[], totals.cache[1]);
+    let looked_at = "N-grams in a sample of the texts (the first 4 KiB of a request's first text, ten times a second \
+                     and worker at most), without those that are hashed.";
+    page.one("linnet_sampled_ngrams_total", "counter", looked_at, &[], totals.ngrams[0]);
+    let unknown =
+        "Those of them that the model's vocabulary lacks; a share that grows shows that texts drift.";
+    page.one("linnet_sampled_ngrams_unknown_total", "counter", unknown, &[], totals.ngrams[1]);
     page.one("linnet_connections_total", "counter", "Connections accepted.", &[], totals.accepted);
+    let lost = "Lines of the access log that could not be written.";
+    page.one("linnet_access_log_lines_lost_total", "counter", lost, &[], totals.access_log_lost);
+    let cpu = "Processor time of all workers, user and system.";
+    page.one("process_cpu_seconds_total", "counter", cpu, &[], totals.cpu_micros as f64 / 1e6);
     let help = "Time from a request's head to its answer.";
     page.histogram("linnet_request_duration_seconds", help, &totals.request);
     let help = "Time from a whole body to its predictions, per request.";
@@ -215,47 +240,6 @@ fn write_slots(page: &mut Page, board: Scoreboard) {
         {
             page.sample(name, &[("slot", slot.to_string())], gauge(seats));
         }
-    }
-}
-
-/// The text so far.
-struct Page(String);
-
-impl Page {
-    /// Begins a family. `help` has no line feed and no backslash.
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes all");
-    }
-
-    /// A family of one series.
-    fn one(&mut self, name: &str, kind: &str, help: &str, labels: &[(&str, String)], value: impl Display) {
-        self.head(name, kind, help);
-        self.sample(name, labels, value);
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, String)], value: impl Display) {
-        self.0.push_str(name);
-        for (i, (label, value)) in labels.iter().enumerate() {
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let before = if i == 0 { '{' } else { ',' };
-            write!(self.0, "{before}{label}=\"{value}\"").expect("a string takes all");
-        }
-        let end = if labels.is_empty() { "" } else { "}" };
-        writeln!(self.0, "{end} {value}").expect("a string takes all");
-    }
-
-    fn histogram(&mut self, name: &str, help: &str, durations: &Durations) {
-        self.head(name, "histogram", help);
-        let bucket = format!("{name}_bucket");
-        let mut count = 0;
-        for (bound, more) in LADDER_MICROS.iter().zip(&durations.buckets) {
-            count += more;
-            self.sample(&bucket, &[("le", (*bound as f64 / 1e6).to_string())], count);
-        }
-        count += durations.buckets[LADDER_MICROS.len()];
-        self.sample(&bucket, &[("le", "+Inf".to_owned())], count);
-        self.sample(&format!("{name}_sum"), &[], durations.sum_micros as f64 / 1e6);
-        self.sample(&format!("{name}_count"), &[], count);
     }
 }
 

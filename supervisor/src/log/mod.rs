@@ -1,23 +1,48 @@
-//! The log: plain lines on standard error, one per event.
+//! The log: lines on standard error, one per event, for people or for programs.
+
+mod json;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use linnet::config::LogLevel;
+use linnet::config::{LogFormat, LogLevel};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Registry, fmt, reload};
+use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
+use self::json::JsonLines;
 use crate::fleet::Notice;
+
+/// What a process is to the fleet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// The parent of all.
+    Supervisor,
+    /// It answers requests.
+    Worker,
+    /// It reads a model.
+    Loader,
+}
+
+/// The [`Role`] of this process.
+static ROLE: AtomicU8 = AtomicU8::new(Role::Supervisor as u8);
 
 /// Where the level of this process's log is kept.
 static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Starts logging. Workers inherit it.
-pub(crate) fn start(level: LogLevel) {
+pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level.tracing()));
     let lines = fmt::layer().with_target(false).with_ansi(false).with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => {
+            std::panic::set_hook(Box::new(|panic| error!("{panic}")));
+            lines.event_format(JsonLines).boxed()
+        }
+    };
     tracing_subscriber::registry().with(filter).with(lines).init();
     // Only a second start could find it set.
     let _ = LEVEL.set(handle);
@@ -29,6 +54,26 @@ pub(crate) fn set_level(level: LogLevel) {
         // Fails only once the log itself is gone.
         let _ = handle.reload(LevelFilter::from_level(level.tracing()));
     }
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Supervisor => "supervisor",
+            Self::Worker => "worker",
+            Self::Loader => "loader",
+        }
+    }
+}
+
+/// From now on this process, a child that was just forked, has this role.
+pub(crate) fn enter(role: Role) {
+    ROLE.store(role as u8, Ordering::Relaxed);
+}
+
+fn role() -> Role {
+    let roles = [Role::Supervisor, Role::Worker, Role::Loader];
+    roles[usize::from(ROLE.load(Ordering::Relaxed))]
 }
 
 /// Words one notice.
