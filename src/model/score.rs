@@ -41,7 +41,7 @@ enum Engine<'i> {
     General(GeneralVectorizer<'i>),
 }
 
-/// Buffers that scoring keeps between texts. Those that grow with a text are given back above [`KEPT_BYTES`]; all others
+/// Buffers that scoring keeps between texts. Those that grow with a text are given back above 256 KiB; all others
 /// are as large as the model makes them.
 #[derive(Debug, Default)]
 pub struct Scratch {
