@@ -119,7 +119,7 @@ impl Loader {
 }
 
 /// Builds the image in the memory file, and seals that.
-fn load(directory: &Path, identity: Option<&Identity>, image: &OwnedFd) -> Result<Loaded, String> {
+pub(crate) fn load(directory: &Path, identity: Option<&Identity>, image: &OwnedFd) -> Result<Loaded, String> {
     identity.map_or(Ok(()), Identity::assume_in_child).map_err(|e| format!("cannot become the user: {e}"))?;
     let begun = Instant::now();
     let place = build_image_in(directory, |size| map_to_write(image.as_fd(), size));

@@ -14,7 +14,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import Ridge, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -152,6 +152,10 @@ REFUSED = {
     "norm over a union": (
         lambda: Pipeline([("all", union()), ("norm", Normalizer()), ("c", SGDClassifier())]).fit(TEXTS, NAMES),
         "step 'norm' (Normalizer): norm='l2': over several vectorizers this step is not supported",
+    ),
+    "regressor": (
+        lambda: fit(classifier=Ridge(), labels={"kitchen": 0.5, "harbour": 1.5, "workshop": 2.5}),
+        "step 'classifier' (Ridge): this step is not supported as the last one (linear classifiers are)",
     ),
     "passthrough in a union": (
         lambda: Pipeline([("all", union(("rest", "passthrough"))), ("c", SGDClassifier())]),

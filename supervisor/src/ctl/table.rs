@@ -161,7 +161,7 @@ pub(crate) mod tests {
     fn a_page_tells_all_of_it() {
         let expected = "\
 linnet 1.2.3, pid 10, serving, reloading for 2d7h
-m/1 on http://127.0.0.1:8000
+m/1 on http://127.0.0.1:8000 (per worker)
 generation 2; 1 of 2 workers ready, at most 4; 1 deaths
 1234 requests, 12.3 a second, 1 in flight; half within 0.050 ms, 99 % within 2.50 s
 

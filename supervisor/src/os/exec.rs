@@ -11,8 +11,8 @@ use std::path::Path;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::execvpe;
 
-/// Executes `program` in `directory`, with the environment of this process the variable `added`, and without `removed`, and leaves the
-/// descriptors `pass_on` open. Returns only if that fails, and then everything is as it was.
+/// Executes `program` in `directory`, with the environment of this process, less the variables `removed` and with `added`,
+/// and leaves the descriptors `pass_on` open. Returns only if that fails, and then everything is as it was.
 ///
 /// Not `std`'s exec: that opens the signal mask first, and a TERM that is pending would be lost.
 pub(crate) fn become_program(

@@ -1,16 +1,17 @@
 //! A child that shows whether this program could take its parent's place: it goes as far as it can without serving.
 
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd as _, RawFd};
+use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 
-use linnet::model::{Model, build_image_in};
-use linnet::process::image_file::{map_image, map_to_write};
-use linnet::process::shared_memory::{memory_file, seal};
+use linnet::model::Model;
+use linnet::process::image_file::map_image;
+use linnet::process::shared_memory::memory_file;
 use linnet::scoreboard::Layout;
 
 use super::beside::verdict;
 use super::estate::Inheritance;
+use crate::loader::load;
 use crate::os::inherited;
 use crate::settings::SettingsBook;
 
@@ -52,11 +53,9 @@ impl Proof {
             );
         }
         let directory = &settings.running().model;
-        let in_memory = |error: io::Error| format!("cannot write the model image: {error}");
+        let in_memory = |error: io::Error| format!("cannot map the model image: {error}");
         let file = memory_file("linnet-proof").map_err(in_memory)?;
-        let image = build_image_in(directory, |size| map_to_write(file.as_fd(), size));
-        drop(image.map_err(|e| e.to_string())?); // a file that is mapped to be written cannot be sealed
-        seal(file.as_fd()).map_err(in_memory)?;
+        load(directory, None, &file)?;
         let image = map_image(&file).map_err(in_memory)?;
         let model = Model::from_image(image).map_err(|defect| defect.of(directory).to_string())?;
         model.prove().map_err(|defect| defect.of(directory).to_string())
