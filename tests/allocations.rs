@@ -129,10 +129,10 @@ fn a_prediction_allocates_only_its_answer() {
             .collect();
         format!(r#"{{"texts":[{}]}}"#, texts.join(",")).into_bytes()
     };
-    for model in
-        ["artifacts/tagifai/1", "tests/golden/char/1", "tests/golden/char_wb/1", "tests/golden/word/1"]
-    {
-        let image = build_image(&root.join(model)).unwrap();
+    let goldens = ["char", "char_wb", "word", "word_binary", "multilabel"];
+    let goldens = goldens.map(|golden| format!("tests/golden/{golden}/1"));
+    for model in [&["artifacts/tagifai/1".to_owned()][..], &goldens].concat() {
+        let image = build_image(&root.join(&model)).unwrap();
         let mut pipeline = Pipeline::new(Model::from_image(image.as_bytes()).unwrap());
         let mut kept = None;
         let top_k = pipeline.model().outcome().has_probabilities().then_some("top_k=2");

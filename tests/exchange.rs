@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
@@ -123,6 +124,46 @@ fn head_works_on_every_get_route_and_health_is_plain() {
     }
     let ready = exchange(address, b"GET /health/ready HTTP/1.1\r\nhost: h\r\n\r\n");
     assert_eq!(ready.body, r#"{"status":"ready"}"#);
+}
+
+#[test]
+fn a_multilabel_model_answers_with_a_list_of_tags() {
+    /// What scikit-learn says.
+    #[derive(serde::Deserialize)]
+    struct Expected {
+        text: String,
+        tags: Value,
+        probabilities: BTreeMap<String, f64>,
+    }
+
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/multilabel");
+    let linnet = Start::with_workers(1).set("MODEL", &format!("{folder}/1")).ready();
+    let lines = std::fs::read_to_string(format!("{folder}/answers.jsonl")).unwrap();
+    // The API has no answer to an empty text.
+    let lines = lines.lines().map(|line| serde_json::from_str::<Expected>(line).unwrap());
+    let expected: Vec<Expected> = lines.filter(|line| !line.text.is_empty()).collect();
+    assert!(expected.iter().any(|line| line.tags == json!([])), "some text has no tag");
+    let asked: Vec<&str> = expected.iter().map(|line| line.text.as_str()).collect();
+    for query in ["", "?top_k=3"] {
+        let answer = predict(linnet.address(), query, &texts(&asked));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let answer = answer.json();
+        let predictions = answer["data"]["predictions"].as_array().unwrap();
+        assert_eq!(predictions.len(), expected.len());
+        for (found, expected) in predictions.iter().zip(&expected) {
+            assert_eq!(
+                (&found["input_text"], &found["predicted_tags"]),
+                (&json!(expected.text), &expected.tags)
+            );
+            assert_eq!(found.get("predicted_tag"), None);
+            let best = found["probabilities"].as_array().map_or(&[][..], Vec::as_slice);
+            assert_eq!(best.len(), if query.is_empty() { 0 } else { 3 }, "{found}");
+            for one in best {
+                let share = expected.probabilities[one["tag"].as_str().unwrap()];
+                assert!((one["probability"].as_f64().unwrap() - share).abs() <= 1e-9, "{found}: {share}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -22,9 +22,53 @@ pub(super) fn shipped_without_cleaner() -> Artifact {
     changed(shipped(), |pipeline| pipeline["cleaner"] = Value::Null)
 }
 
-/// The shipped model, without cleaner, with another analyzer over the same n-grams.
-pub(super) fn shipped_as(analyzer: &str) -> Artifact {
-    changed(shipped_without_cleaner(), |pipeline| pipeline["vectorizers"][0]["analyzer"] = json!(analyzer))
+/// The shipped model, without cleaner, with another value of a setting of its vectorizer.
+pub(super) fn shipped_with(setting: &str, value: &Value) -> Artifact {
+    changed(shipped_without_cleaner(), |pipeline| pipeline["vectorizers"][0][setting] = value.clone())
+}
+
+/// A model over all n-grams of 1 to `most` words of some texts, with four classes and arbitrary weights.
+pub(super) fn of_words(texts: &[String], most: usize) -> Artifact {
+    let mut terms = BTreeSet::new();
+    for text in texts {
+        let words: Vec<&str> = text.split(' ').filter(|word| word.len() > 1).collect();
+        for n in 1..=most {
+            terms.extend(words.windows(n).map(|ngram| ngram.join(" ")));
+        }
+    }
+    let artifact = changed(shipped_without_cleaner(), |pipeline| {
+        let vectorizer = &mut pipeline["vectorizers"][0];
+        vectorizer["analyzer"] = json!("word");
+        vectorizer["token_pattern"] = json!(r"(?u)\b\w\w+\b");
+        vectorizer["ngram_range"] = json!([1, most]);
+        vectorizer["features"] = json!(terms.len());
+    });
+    over_terms(artifact, &terms, 4)
+}
+
+/// A model that hashes words and pairs of words to 2¹⁸ columns.
+pub(super) fn hashing() -> Artifact {
+    let features = 1 << 18;
+    let mut artifact = changed(shipped_without_cleaner(), |pipeline| {
+        let vectorizer = &mut pipeline["vectorizers"][0];
+        vectorizer["kind"] = json!("hashing");
+        vectorizer["analyzer"] = json!("word");
+        vectorizer["token_pattern"] = json!(r"(?u)\b\w\w+\b");
+        vectorizer["ngram_range"] = json!([1, 2]);
+        vectorizer["alternate_sign"] = json!(true);
+        vectorizer["idf"] = json!(false);
+        vectorizer["features"] = json!(features);
+    });
+    let settings = artifact.vocabularies[0].settings.clone();
+    artifact.vocabularies = vec![Vocabulary {
+        settings,
+        terms: Vec::new(),
+        ends: Vec::new(),
+        idf: None,
+        scales: Vec::new(),
+        pattern: None,
+    }];
+    with_classes(artifact, 4)
 }
 
 /// The shipped model's vocabulary, without cleaner, with this many classes and arbitrary weights.
@@ -58,6 +102,7 @@ fn changed(mut artifact: Artifact, change: impl FnOnce(&mut Value)) -> Artifact 
     let settings = &artifact.manifest.pipeline.vectorizers;
     for (vocabulary, vectorizer) in artifact.vocabularies.iter_mut().zip(settings) {
         vocabulary.settings = vectorizer.settings().clone();
+        vocabulary.scales = vec![Vec::new(); vocabulary.settings.then.len()];
     }
     artifact
 }
@@ -94,9 +139,14 @@ pub(super) fn large(classes: usize) -> Artifact {
             }
         }
     }
-    let mut artifact = changed(shipped_without_cleaner(), |pipeline| {
+    let artifact = changed(shipped_without_cleaner(), |pipeline| {
         pipeline["vectorizers"][0]["features"] = json!(terms.len());
     });
+    over_terms(artifact, &terms, classes)
+}
+
+/// The artifact with this vocabulary, arbitrary inverse document frequencies and weights.
+fn over_terms(mut artifact: Artifact, terms: &BTreeSet<String>, classes: usize) -> Artifact {
     let mut end = 0;
     let ends = terms.iter().map(|term| {
         end += term.len() as u32;
@@ -106,7 +156,7 @@ pub(super) fn large(classes: usize) -> Artifact {
         settings: artifact.vocabularies[0].settings.clone(),
         ends: ends.collect(),
         idf: Some((0..terms.len()).map(|at| 1.0 + (at % 89) as f64 / 10.0).collect()),
-        terms: terms.into_iter().collect::<String>().into_bytes(),
+        terms: terms.iter().map(String::as_str).collect::<String>().into_bytes(),
         scales: Vec::new(),
         pattern: None,
     }];

@@ -25,6 +25,23 @@ pub struct AnalysisScratch {
     analyzer: AnalyzerScratch,
 }
 
+impl AnalysisScratch {
+    /// Gives back what each buffer has above `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        for text in [&mut self.lowered, &mut self.stripped] {
+            text.clear();
+            text.shrink_to(bytes);
+        }
+        self.analyzer.shrink(bytes);
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.lowered.capacity() + self.stripped.capacity() + self.analyzer.memory()
+    }
+}
+
 impl<'i> Analysis<'i> {
     /// The analysis of a vectorizer, with the tables and the program that its settings ask for.
     pub fn new(
@@ -32,9 +49,8 @@ impl<'i> Analysis<'i> {
         accents: Option<Accents<'i>>,
         program: Option<TokenPattern<'i>>,
     ) -> Self {
-        let runs = if settings.token_pattern.as_deref() == Some(RUN_PATTERNS[1]) { 1 } else { 2 };
         let tokenizer = Tokenizer {
-            tokens: program.map_or(Tokens::Runs(runs), Tokens::Pattern),
+            tokens: tokens_of(settings, program),
             stop_words: settings.stop_words.iter().cloned().collect(),
         };
         Self { settings: settings.clone(), accents, tokenizer }
@@ -56,15 +72,7 @@ impl<'i> Analysis<'i> {
                 Some(Accents::from_parts(codes, ends, text, ascii).map_err(Defect::Image)?)
             }
         };
-        let program = if settings.has_program() {
-            let program = image.section(Section::PatternProgram, at)?;
-            let ranges = image.section(Section::PatternRanges, at)?;
-            let ends = image.section(Section::PatternSetEnds, at)?;
-            let broken = |_| Defect::Image("a token pattern is broken");
-            Some(TokenPattern::from_parts(program, ranges, ends).map_err(broken)?)
-        } else {
-            None
-        };
+        let program = program(image, at, settings)?;
         Ok(Self::new(settings, accents, program))
     }
 
@@ -92,6 +100,36 @@ impl<'i> Analysis<'i> {
         let (settings, tokenizer) = (&self.settings, &self.tokenizer);
         analyzer.ngrams(settings.analyzer, tokenizer, settings.range(), characters, text, emit);
     }
+}
+
+fn tokens_of<'i>(settings: &NgramVectorizer, program: Option<TokenPattern<'i>>) -> Tokens<'i> {
+    let runs = if settings.token_pattern.as_deref() == Some(RUN_PATTERNS[1]) { 1 } else { 2 };
+    program.map_or(Tokens::Runs(runs), Tokens::Pattern)
+}
+
+/// How vectorizer number `at` of an image finds its tokens.
+pub(super) fn tokens<'i>(
+    image: Image<'i>,
+    at: usize,
+    settings: &NgramVectorizer,
+) -> Result<Tokens<'i>, Defect> {
+    Ok(tokens_of(settings, program(image, at, settings)?))
+}
+
+/// The program that finds the tokens of vectorizer number `at` of an image, where there is one.
+pub(super) fn program<'i>(
+    image: Image<'i>,
+    at: usize,
+    settings: &NgramVectorizer,
+) -> Result<Option<TokenPattern<'i>>, Defect> {
+    if !settings.has_program() {
+        return Ok(None);
+    }
+    let program = image.section(Section::PatternProgram, at)?;
+    let ranges = image.section(Section::PatternRanges, at)?;
+    let ends = image.section(Section::PatternSetEnds, at)?;
+    let pattern = TokenPattern::from_parts(program, ranges, ends);
+    pattern.map(Some).map_err(|_| Defect::Image("a token pattern is broken"))
 }
 
 /// [`Analysis::prepare`], and the buffers that it has left free.

@@ -62,6 +62,8 @@ mod tests {
         let recipe = Recipe {
             analyzer: "char",
             ngram_range: (1, 1),
+            binary: false,
+            sublinear_tf: false,
             norm: None,
             idf: false,
             lowercase: false,

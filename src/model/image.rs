@@ -61,6 +61,14 @@ pub enum Section {
     Intercepts,
     /// `[u32; 4]`, one a state of a fast vectorizer's automaton.
     Automaton,
+    /// `[u64; 4]`, the table of a fast vectorizer's tokens.
+    TokenSlots,
+    /// `u8`, what long tokens have beyond what the table holds.
+    TokenRests,
+    /// `[u32; 3]`, one a state of an automaton over tokens.
+    TokenStates,
+    /// `[u32; 3]`, the table of its steps.
+    TokenSteps,
     /// `u32`, the longest feature that is a proper suffix of each.
     Parents,
     /// `f64`, the square of each feature's inverse document frequency.

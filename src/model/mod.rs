@@ -24,6 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod vectorizer;
+mod weighing;
 
 use std::ops::DerefMut;
 use std::path::Path;
@@ -36,6 +37,7 @@ pub use self::image_plan::{ImageBuffer, ImagePlan};
 pub use self::manifest::Label;
 use self::rows::RowsRecipe;
 pub use self::score::{Model, Scratch};
+use crate::text::token_pattern::TokenPattern;
 
 /// Reads and checks the artifact in `directory`, builds its image, and scores its probe texts with it.
 ///
@@ -92,7 +94,14 @@ fn plan_image<'a>(
             first_column,
             lanes: score::lanes(artifact.intercepts.len()),
         };
-        let planned = if fast::supports(&vocabulary.settings) {
+        let mut program = None;
+        if let Some(pattern) = &vocabulary.pattern {
+            program = TokenPattern::from_parts(&pattern.program, &pattern.ranges, &pattern.set_ends).ok();
+            image.push(Section::PatternProgram, at, &pattern.program[..]);
+            image.push(Section::PatternRanges, at, &pattern.ranges[..]);
+            image.push(Section::PatternSetEnds, at, &pattern.set_ends[..]);
+        }
+        let planned = if fast::supports(&vocabulary.settings, program) {
             fast::plan(&mut image, at, vocabulary, weights)
         } else {
             plan_general(&mut image, at, vocabulary, weights)
@@ -132,11 +141,6 @@ fn plan_general<'a>(
     image.push(Section::TermTable, at, table);
     image.push(Section::Idf, at, vocabulary.idf.as_deref().unwrap_or_default());
     image.push(Section::Scales, at, vocabulary.scales.concat());
-    if let Some(pattern) = &vocabulary.pattern {
-        image.push(Section::PatternProgram, at, &pattern.program[..]);
-        image.push(Section::PatternRanges, at, &pattern.ranges[..]);
-        image.push(Section::PatternSetEnds, at, &pattern.set_ends[..]);
-    }
     let features = vocabulary.settings.features;
     // The inverse document frequency is folded in, unless further rescalings come between.
     let idf = vocabulary.idf.as_ref().filter(|_| vocabulary.settings.then.is_empty());

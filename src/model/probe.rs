@@ -115,6 +115,8 @@ mod tests {
     /// A model whose terms weigh a thousand million times what a text comes to, with a probe that is off by so much.
     fn cancelling(off: f64, magnitudes: Option<[f64; 3]>) -> Artifact {
         let recipe = Recipe {
+            binary: false,
+            sublinear_tf: false,
             analyzer: "char",
             ngram_range: (1, 1),
             norm: None,

@@ -1,6 +1,6 @@
 //! Text → decision values, over an image, with buffers that the caller keeps.
 
-use super::analysis::{Analysis, AnalysisScratch};
+use super::analysis::{self, Analysis, AnalysisScratch};
 use super::classifier::CalibrationMethod;
 use super::coverage::{Coverage, CoverageScratch, LOOKED_AT};
 use super::document::Document;
@@ -17,6 +17,9 @@ use crate::text::cleaner::{Cleaner, CleanerScratch};
 pub const fn lanes(rows: usize) -> usize {
     if rows == 1 { 1 } else { rows.next_multiple_of(4) }
 }
+
+/// What each buffer that grows with a text keeps, in bytes: what a longer text has needed is given back after it.
+const KEPT_BYTES: usize = 256 << 10;
 
 /// A model ready to score: a view into an image.
 #[derive(Debug)]
@@ -38,7 +41,8 @@ enum Engine<'i> {
     General(GeneralVectorizer<'i>),
 }
 
-/// Buffers that scoring keeps between texts. They grow to the longest text seen; the caller bounds texts.
+/// Buffers that scoring keeps between texts. Those that grow with a text are given back above 256 KiB; all others
+/// are as large as the model makes them.
 #[derive(Debug, Default)]
 pub struct Scratch {
     cleaner: CleanerScratch,
@@ -65,6 +69,25 @@ impl Scratch {
             EngineScratch::General(_) => (0, 0),
         });
         each.fold((0, 0), |(hits, lookups), (h, l)| (hits + h, lookups + l))
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let engines = self.engines.iter().map(|engine| match engine {
+            EngineScratch::Fast(scratch) => scratch.memory(),
+            EngineScratch::General(_) => 0,
+        });
+        self.cleaner.memory() + self.cleaned.capacity() + self.analysis.memory() + engines.sum::<usize>()
+    }
+
+    /// Works without the word caches from now on: for a measurement of what they cost and gain.
+    pub fn turn_word_cache_off(&mut self) {
+        for engine in &mut self.engines {
+            if let EngineScratch::Fast(scratch) = engine {
+                scratch.turn_cache_off();
+            }
+        }
     }
 }
 
@@ -177,7 +200,9 @@ impl<'i> Model<'i> {
             let norm = match (engine, scratch) {
                 (Engine::Fast(steps, vectorizer), EngineScratch::Fast(scratch)) => {
                     let text = steps.prepare(self.characters, text, lowered, analysis);
-                    vectorizer.sum(self.characters, text, scratch, sums)
+                    let norm = vectorizer.sum(self.characters, text, scratch, sums);
+                    scratch.shrink(KEPT_BYTES);
+                    norm
                 }
                 (Engine::General(vectorizer), EngineScratch::General(scratch)) => {
                     vectorizer.sum(self.characters, text, analysis, scratch, sums)
@@ -188,6 +213,10 @@ impl<'i> Model<'i> {
                 *value += sum / norm;
             }
         }
+        cleaner.shrink(KEPT_BYTES);
+        cleaned.clear();
+        cleaned.shrink_to(KEPT_BYTES);
+        analysis.shrink(KEPT_BYTES);
         decision
     }
 }
@@ -246,7 +275,7 @@ impl<'i> Engine<'i> {
         settings: &NgramVectorizer,
         rows: usize,
     ) -> Result<Self, Defect> {
-        if fast::supports(settings) {
+        if fast::supports(settings, analysis::program(image, at, settings)?) {
             let analysis = Analysis::from_image(image, at, settings)?;
             let vectorizer = FastVectorizer::from_image(image, at, settings, lanes(rows))?;
             return Ok(Self::Fast(analysis, vectorizer));

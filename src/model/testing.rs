@@ -12,13 +12,31 @@ use crate::text::characters::{CharacterTables, rust_tables};
 /// Made once: it takes longer than most tests.
 pub(crate) static CHARACTERS: LazyLock<CharacterTables> = LazyLock::new(rust_tables);
 
+/// A small generator of pseudo-random numbers (xorshift), so that every run has the same texts.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound
+    }
+}
+
 /// What a test model is made of.
+#[expect(clippy::struct_excessive_bools, reason = "they are scikit-learn's parameters, one by one")]
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     /// `char`, `char_wb` or `word`.
     pub(crate) analyzer: &'static str,
     /// Smallest and largest n.
     pub(crate) ngram_range: (usize, usize),
+    /// Whether counts above 1 become 1.
+    pub(crate) binary: bool,
+    /// Whether a count becomes 1 plus its logarithm.
+    pub(crate) sublinear_tf: bool,
     /// `l1`, `l2` or none.
     pub(crate) norm: Option<&'static str>,
     /// Whether there are inverse document frequencies.
@@ -42,8 +60,8 @@ impl Recipe {
                 "vectorizers": [{
                     "kind": "vocabulary", "analyzer": self.analyzer, "ngram_range": self.ngram_range,
                     "lowercase": self.lowercase,
-                    "token_pattern": (self.analyzer == "word").then_some(r"(?u)\b\w\w+\b"),
-                    "binary": false, "sublinear_tf": false, "idf": self.idf, "norm": self.norm,
+                    "token_pattern": (self.analyzer == "word").then_some(r"(?u)\b\w+\b"),
+                    "binary": self.binary, "sublinear_tf": self.sublinear_tf, "idf": self.idf, "norm": self.norm,
                     "features": self.terms.len(),
                 }],
                 "classifier": {"kind": "linear", "rows": self.rows, "probability": null},
@@ -103,19 +121,27 @@ pub(crate) fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Models over char n-grams of [`texts`]: vocabularies with overlaps, gaps, and terms that cannot occur.
+/// Models over n-grams of [`texts`]: vocabularies with overlaps, gaps, and terms that cannot occur.
 pub(crate) fn recipes() -> impl Strategy<Value = Recipe> {
-    let terms = prop::collection::btree_set("[ab é日😀\t]{1,7}| [ab]{1,3} ", 1..60);
+    let of_characters = prop::collection::btree_set("[ab é日😀\t]{1,7}| [ab]{1,3} ", 1..60);
+    let of_words = prop::collection::btree_set("([abé日]{1,2} ){0,3}[abé日]{1,5}|(ab ){1,5}ab", 1..60);
+    let terms = prop_oneof![
+        3 => (Just("char_wb"), of_characters.clone()),
+        2 => (Just("char"), of_characters),
+        3 => (Just("word"), of_words),
+    ];
     let range = (1usize..6, 0usize..5).prop_map(|(min, more)| (min, min + more));
-    let analyzer = prop_oneof![3 => Just("char_wb"), 2 => Just("char")];
     let norm = prop_oneof![3 => Just(Some("l2")), 1 => Just(Some("l1")), 1 => Just(None)];
     let rows = prop_oneof![Just(1usize), Just(3), Just(4), Just(7)];
-    (terms, any::<prop::sample::Index>(), range, analyzer, norm, rows, any::<[bool; 2]>()).prop_map(
-        |(terms, turn, ngram_range, analyzer, norm, rows, [idf, lowercase])| {
+    let counts = prop_oneof![3 => Just([false; 2]), 1 => any::<[bool; 2]>()];
+    (terms, any::<prop::sample::Index>(), range, norm, rows, counts, any::<[bool; 2]>()).prop_map(
+        |((analyzer, terms), turn, (min, max), norm, rows, [binary, sublinear_tf], [idf, lowercase])| {
             let mut terms: Vec<String> = terms.into_iter().collect();
             let turn = turn.index(terms.len());
             terms.rotate_left(turn); // columns need not ascend with the terms
-            Recipe { analyzer, ngram_range, norm, idf, lowercase, rows, terms }
+            // Sequences of more than three words are rare.
+            let ngram_range = if analyzer == "word" { (min.min(3), max.min(4)) } else { (min, max) };
+            Recipe { analyzer, ngram_range, binary, sublinear_tf, norm, idf, lowercase, rows, terms }
         },
     )
 }

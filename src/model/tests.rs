@@ -13,14 +13,19 @@ use super::testing::{CHARACTERS, Recipe, recipes};
 use super::{plan_image, write_image};
 
 const ROWS: usize = 3;
-const TERMS: [&str; 12] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the"];
-/// `[a-b]+`, as a program.
+const TERMS: [&str; 13] = ["a", "b", "ab", " a", "b ", "é", "e", "aa", "ab b", "σ", "ς", "the", "a  b"];
+/// `[a-b]+` and `[a-b ]+`, whose tokens may hold a space, as a program over different ranges.
 const PROGRAM: [[u32; 3]; 3] = [[1, 0, 0], [2, 0, 2], [0, 0, 0]];
+const RANGES: [(&str, &[[u32; 2]]); 2] =
+    [("[a-b]+", &[[0x61, 0x62]]), ("[a-b ]+", &[[0x20, 0x20], [0x61, 0x62]])];
 
 /// The manifest's entry of a vectorizer, and one factor of each of its columns.
 fn vectorizers() -> impl Strategy<Value = (Value, Vec<f64>)> {
     let norm = prop_oneof![Just(json!(null)), Just(json!("l1")), Just(json!("l2"))];
-    let words = (prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+")], any::<bool>());
+    let words = (
+        prop_oneof![Just(r"(?u)\b\w\w+\b"), Just(r"(?u)\b\w+\b"), Just("[a-b]+"), Just("[a-b ]+")],
+        any::<bool>(),
+    );
     let analyzer = prop_oneof![Just("char"), Just("char_wb"), Just("word")];
     let hashing = proptest::option::of(1..9_usize);
     let accents = prop_oneof![Just(json!(null)), Just(json!("ascii")), Just(json!("unicode"))];
@@ -105,13 +110,48 @@ fn vocabulary(settings: super::vectorizer::NgramVectorizer, factors: &[f64]) -> 
         ends,
         idf: settings.idf.then(|| factors.to_vec()),
         scales: scales.collect(),
-        pattern: settings.has_program().then(|| PatternTables {
-            program: PROGRAM.to_vec(),
-            ranges: vec![[0x61, 0x62]],
-            set_ends: vec![1],
-        }),
+        pattern: RANGES.iter().find(|(pattern, _)| settings.token_pattern.as_deref() == Some(pattern)).map(
+            |(_, ranges)| PatternTables {
+                program: PROGRAM.to_vec(),
+                ranges: ranges.to_vec(),
+                set_ends: vec![ranges.len() as u32],
+            },
+        ),
         settings,
     }
+}
+
+#[test]
+fn what_a_long_text_has_needed_is_given_back() {
+    let cases = [(None, "char", false), (None, "char_wb", true), (Some(r"(?u)\b\w+\b"), "word", true)];
+    for (pattern, analyzer, hashing) in cases {
+        let mut entry = json!({
+            "kind": "vocabulary", "analyzer": analyzer, "ngram_range": [1, 2], "lowercase": true,
+            "strip_accents": "unicode", "token_pattern": pattern, "binary": false, "sublinear_tf": false,
+            "idf": false, "norm": "l2", "features": TERMS.len(),
+        });
+        if hashing {
+            entry["kind"] = json!("hashing");
+            entry["alternate_sign"] = json!(true);
+        }
+        let mut artifact = artifact(&[(entry, vec![1.0; TERMS.len()])]);
+        artifact.manifest_bytes = with_cleaner(&artifact.manifest_bytes);
+        let image = write_image(&artifact).unwrap();
+        let model = Model::from_image(image.as_bytes()).unwrap();
+        let mut scratch = model.scratch();
+        for text in ["ab the é ".repeat(200_000), "É".repeat(1 << 20), "a".repeat(1 << 20)] {
+            model.decision(&text, &mut scratch);
+            // Eight buffers of 256 KiB at most.
+            assert!(scratch.memory() <= 8 * (256 << 10), "{analyzer}: {} bytes", scratch.memory());
+        }
+    }
+}
+
+/// A manifest with the lesson's cleaner.
+fn with_cleaner(manifest: &[u8]) -> Vec<u8> {
+    let mut manifest: Value = serde_json::from_slice(manifest).unwrap();
+    manifest["pipeline"]["cleaner"] = json!({"kind": "lesson", "lower": true, "stop_words": ["the", "'s"]});
+    serde_json::to_vec(&manifest).unwrap()
 }
 
 proptest! {
@@ -171,7 +211,9 @@ proptest! {
         seed in any::<u64>(),
         texts in prop::collection::vec(super::testing::texts(), 1..8),
     ) {
-        let recipe = Recipe { analyzer, rows, ..recipe };
+        let recipe = Recipe {
+            binary: false,
+            sublinear_tf: false, analyzer, rows, ..recipe };
         let mut artifact = mostly_zero(&recipe, seed);
         let sparse = artifact.weights.sparse_form().unwrap().map(Cow::into_owned);
         let sparse = sparse.expect("two rows in seven at most have weights");
@@ -205,6 +247,8 @@ fn a_model_that_is_mostly_zero_takes_less_room() {
     let recipe = Recipe {
         analyzer: "char_wb",
         ngram_range: (2, 4),
+        binary: false,
+        sublinear_tf: false,
         norm: None,
         idf: true,
         lowercase: true,

@@ -66,6 +66,25 @@ impl Default for Tokenizer<'_> {
 }
 
 impl AnalyzerScratch {
+    /// Gives back what each buffer has above `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        for places in [&mut self.starts, &mut self.ends] {
+            places.truncate(bytes / size_of::<usize>());
+            places.shrink_to(bytes / size_of::<usize>());
+        }
+        self.folded.clear();
+        self.folded.shrink_to(bytes);
+        self.pattern.shrink(bytes);
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.pattern.memory()
+            + self.folded.capacity()
+            + (self.starts.capacity() + self.ends.capacity()) * size_of::<usize>()
+    }
+
     /// Calls `emit` with each n-gram of `text`, in scikit-learn's order; an n-gram comes as often as it occurs.
     /// `tokenizer` matters to [`Analyzer::Word`] alone.
     pub fn ngrams(

@@ -28,6 +28,24 @@ pub struct CleanerScratch {
     pub(super) cleaned: Vec<u8>,
 }
 
+impl CleanerScratch {
+    /// Gives back what each buffer has above `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        for text in [&mut self.lowered, &mut self.stopped] {
+            text.clear();
+            text.shrink_to(bytes);
+        }
+        self.cleaned.truncate(bytes);
+        self.cleaned.shrink_to(bytes);
+    }
+
+    /// Bytes of all buffers.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.lowered.capacity() + self.stopped.capacity() + self.cleaned.capacity()
+    }
+}
+
 /// A stop word that would match at every word boundary.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a stop word is empty")]

@@ -1,6 +1,7 @@
 //! `str.lower()`, as the Python that fitted the model does it.
 
 use super::characters::{CASE_IGNORABLE, CASED, Characters, LOWERS};
+use super::work;
 
 const CAPITAL_SIGMA: char = 'Σ';
 
@@ -17,6 +18,7 @@ pub fn lower_into(characters: Characters<'_>, text: &str, out: &mut String) {
         out.push_str(&rest[..ascii]);
         out[start..].make_ascii_lowercase();
         rest = &rest[ascii..];
+        work::spend(1 + ascii / 32);
         let Some(character) = rest.chars().next() else { break };
         let before = &text[..text.len() - rest.len()];
         rest = &rest[character.len_utf8()..];
@@ -41,7 +43,8 @@ fn ascii_prefix(bytes: &[u8]) -> usize {
 /// cased, so a text full of sigmas is still read in linear time.
 fn is_final(characters: Characters<'_>, before: &str, after: &str) -> bool {
     let cased = |walk: &mut dyn Iterator<Item = char>| {
-        walk.map(|c| characters.flags(c))
+        walk.inspect(|_| work::spend(1))
+            .map(|c| characters.flags(c))
             .find(|flags| flags & CASE_IGNORABLE == 0)
             .is_some_and(|flags| flags & CASED != 0)
     };

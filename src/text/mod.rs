@@ -12,3 +12,4 @@ pub mod head;
 pub mod lower;
 mod one_pass;
 pub mod token_pattern;
+pub(crate) mod work;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::characters::Characters;
 use super::cleaner::{Cleaner, CleanerScratch, first_match, link_start, word_run};
-use super::head::{Head, first_marked, head, window};
+use super::head::{Head, alphanumeric_length, head, window};
 use super::lower::lower_into;
+use super::work;
 
 /// The runs with which stop words begin, where they are ASCII letters and digits of at most 16 bytes.
 #[derive(Debug, Default)]
@@ -73,8 +74,9 @@ impl Cleaner {
         // Only runs of word characters matter: stop words begin at their starts, tokens lie inside them. What a stop
         // word leaves never joins two tokens, because a character that is no word character stands before it.
         while at < text.len() {
+            work::spend(1);
             let window = window(text.as_bytes(), at);
-            let length = alphanumeric_length(window);
+            let length = alphanumeric_length(window, b'0');
             let end = text.as_bytes().get(at + length).copied().unwrap_or(b' ');
             if length == 16 || end == b'_' || !end.is_ascii() {
                 at += self.clean_run(characters, &text[at..], &mut tokens);
@@ -107,6 +109,7 @@ impl Cleaner {
     #[cold]
     fn clean_run(&self, characters: Characters<'_>, rest: &str, tokens: &mut Tokens<'_>) -> usize {
         let run = word_run(characters, rest);
+        work::spend(run);
         if run == 0 {
             return rest.chars().next().map_or(0, char::len_utf8);
         }
@@ -117,21 +120,6 @@ impl Cleaner {
         parts.filter(|token| !token.is_empty()).for_each(|token| tokens.push(token));
         run
     }
-}
-
-/// Number of ASCII letters and digits at the start of `window`.
-#[inline(always)]
-fn alphanumeric_length(window: Head) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const UPPER_BITS: u64 = ONES * 0x80;
-    // The upper bit of each byte whose lower seven bits are at least `least`; nothing is borrowed across bytes.
-    let at_least = |word: u64, least: u8| (word | UPPER_BITS) - ONES * u64::from(least);
-    first_marked(window.map(|word| {
-        let lowered = word | (ONES * 0x20);
-        let letter = at_least(lowered, b'a') & !at_least(lowered, b'z' + 1);
-        let digit = at_least(word, b'0') & !at_least(word, b'9' + 1);
-        !((letter | digit) & !word) & UPPER_BITS
-    }))
 }
 
 /// The tokens of a cleaned text, as they are found.

@@ -2,10 +2,17 @@
 //!
 //! The program runs as Pike's machine does: all ways to match go through the text side by side, in the order in which a
 //! backtracking matcher would try them, so that the way that wins is Python's, and a text of n characters costs at most
-//! n × program steps a match. What a character class holds was asked of Python's own `re`.
+//! n × program steps. What a match has looked at behind its end, and in vain, is noted, so that the next one does not look
+//! there again. What a character class holds was asked of Python's own `re`.
+
+use super::work;
 
 /// Most instructions of a program; each may cost a step at every character.
 pub const PROGRAM_MAX: usize = 4096;
+
+/// Most bytes of notes on what was looked at in vain. A larger product of text and program goes without, and may cost
+/// steps that grow with the square of the text, as they do in Python.
+const NOTES_BYTES_MAX: usize = 64 << 20;
 
 const MATCH: u32 = 0;
 const SET: u32 = 1;
@@ -31,6 +38,14 @@ pub struct PatternScratch {
     next: Threads,
     /// Instructions that are still to be followed at this position, with the thread as it gets there.
     pending: Vec<Thread>,
+    dead: Dead,
+}
+
+/// The instructions that, from some position of the present text on, lead to no match: a bit for each of them at each
+/// position. Empty until there is something to note.
+#[derive(Debug, Default)]
+struct Dead {
+    bits: Vec<u64>,
 }
 
 /// One way to match, as far as it has come.
@@ -96,8 +111,14 @@ impl<'p> TokenPattern<'p> {
         Ok(Self { program, ranges, set_ends })
     }
 
+    /// Whether a token may hold this character.
+    pub fn reads(self, character: char) -> bool {
+        self.program.iter().any(|&[code, set, _]| code == SET && self.holds(set, character))
+    }
+
     /// Calls `emit` with each token of `text`: the group, or the whole match where the pattern has no group.
     pub fn find_all(self, text: &str, scratch: &mut PatternScratch, mut emit: impl FnMut(&str)) {
+        scratch.dead.bits.clear();
         let has_group = self.program.iter().any(|&[code, ..]| code == SAVE);
         let (mut from, mut must_advance) = (0, false);
         while let Some((found, end)) = self.find(text, from, must_advance, scratch) {
@@ -120,7 +141,7 @@ impl<'p> TokenPattern<'p> {
         must_advance: bool,
         scratch: &mut PatternScratch,
     ) -> Option<(Thread, usize)> {
-        let PatternScratch { now, next, pending } = scratch;
+        let PatternScratch { now, next, pending, dead } = scratch;
         now.clear(self.program.len());
         next.clear(self.program.len());
         let mut found = None;
@@ -128,7 +149,7 @@ impl<'p> TokenPattern<'p> {
         loop {
             if found.is_none() {
                 pending.push(Thread { at: 0, start: position, group: [NOWHERE; 2] });
-                self.follow(text, position, pending, now);
+                self.follow(text, position, pending, now, (false, dead));
             }
             if now.list.is_empty() && found.is_some() {
                 return found;
@@ -139,12 +160,14 @@ impl<'p> TokenPattern<'p> {
                 let [code, set, _] = self.program[thread.at as usize];
                 if code == MATCH {
                     if !(must_advance && position == from) {
+                        // The next match begins here: only what lies behind is known to be in vain.
+                        dead.revive(self.program.len() * position, self.program.len());
                         found = Some((thread, position));
                         break; // whatever comes behind would be tried later
                     }
                 } else if character.is_some_and(|c| self.holds(set, c)) {
                     pending.push(Thread { at: thread.at + 1, ..thread });
-                    self.follow(text, after, pending, next);
+                    self.follow(text, after, pending, next, (found.is_some(), dead));
                 }
             }
             if character.is_none() {
@@ -157,9 +180,19 @@ impl<'p> TokenPattern<'p> {
     }
 
     /// Takes the pending thread through everything that reads no character; what then waits for one, or has matched, is
-    /// added to `threads` in the order of trying.
-    fn follow(self, text: &str, position: usize, pending: &mut Vec<Thread>, threads: &mut Threads) {
+    /// added to `threads` in the order of trying. Whatever stands behind a match that was found (`is_behind`) is noted as
+    /// dead: it is, unless it becomes a match that wins.
+    fn follow(
+        self,
+        text: &str,
+        position: usize,
+        pending: &mut Vec<Thread>,
+        threads: &mut Threads,
+        (is_behind, dead): (bool, &mut Dead),
+    ) {
+        let instructions = self.program.len();
         while let Some(mut thread) = pending.pop() {
+            work::spend(1);
             let reached = &mut threads.reached[thread.at as usize];
             if *reached == position + 1 {
                 continue; // an earlier way got here
@@ -180,7 +213,16 @@ impl<'p> TokenPattern<'p> {
                     thread.group[a as usize] = position;
                     pending.push(Thread { at: thread.at + 1, ..thread });
                 }
-                _ => threads.list.push(thread),
+                _ if dead.has(instructions * position + thread.at as usize) => {}
+                _ => {
+                    if is_behind {
+                        dead.note(
+                            instructions * (text.len() + 1),
+                            instructions * position + thread.at as usize,
+                        );
+                    }
+                    threads.list.push(thread);
+                }
             }
         }
     }
@@ -212,6 +254,44 @@ impl<'p> TokenPattern<'p> {
     }
 }
 
+impl Dead {
+    /// Whether bit `at` is noted.
+    fn has(&self, at: usize) -> bool {
+        self.bits.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    /// Notes bit `at` of `length`, where there is room for so many.
+    fn note(&mut self, length: usize, at: usize) {
+        if self.bits.is_empty() && length / 8 <= NOTES_BYTES_MAX {
+            self.bits.resize(length.div_ceil(64), 0);
+        }
+        if let Some(word) = self.bits.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Takes `count` notes from bit `first` on back.
+    fn revive(&mut self, first: usize, count: usize) {
+        if !self.bits.is_empty() {
+            (first..first + count).for_each(|at| self.bits[at / 64] &= !(1 << (at % 64)));
+        }
+    }
+}
+
+impl PatternScratch {
+    /// Gives back what the notes have above `bytes`; all other buffers are bounded by the program.
+    pub fn shrink(&mut self, bytes: usize) {
+        self.dead.bits.clear();
+        self.dead.bits.shrink_to(bytes / 8);
+    }
+
+    /// Bytes of the notes.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.dead.bits.capacity() * 8
+    }
+}
+
 impl Threads {
     fn clear(&mut self, instructions: usize) {
         self.list.clear();
@@ -224,8 +304,8 @@ impl Threads {
 mod tests {
     use super::*;
 
-    const RANGES: &[[u32; 2]] = &[[0x61, 0x62], [0x61, 0x61]];
-    const SETS: &[u32] = &[1, 2]; // [ab], a
+    const RANGES: &[[u32; 2]] = &[[0x61, 0x62], [0x61, 0x61], [0x63, 0x63]];
+    const SETS: &[u32] = &[1, 2, 3]; // [ab], a, c
 
     fn tokens(program: &[[u32; 3]], text: &str) -> Vec<String> {
         let mut found = Vec::new();
@@ -251,6 +331,15 @@ mod tests {
             (&[[2, 1, 3], [1, 1, 0], [3, 5, 0], [1, 1, 0], [1, 1, 0], [0; 3]], &[("aa", &["a", "a"])]),
             // \b[ab], the boundary between [ab] and the rest
             (&[[4, 5, 0], [1, 0, 0], [0; 3]], &[("ab ba", &["a", "b"])]),
+            // a(?:a*c)?: what was looked at in vain is not looked at again, but for where the next match begins
+            (
+                LOOKS_AHEAD,
+                &[
+                    ("aaa", &["a", "a", "a"]),
+                    ("aacaacaa", &["aac", "aac", "a", "a"]),
+                    ("aabac", &["a", "a", "ac"]),
+                ],
+            ),
             // [ab]$
             (&[[1, 0, 0], [4, 4, 0], [0; 3]], &[("ab\n", &["b"]), ("a\nb\n\n", &[])]),
         ];
@@ -261,16 +350,87 @@ mod tests {
         }
     }
 
+    /// `a(?:a*c)?`
+    const LOOKS_AHEAD: &[[u32; 3]] =
+        &[[1, 1, 0], [2, 2, 6], [2, 3, 5], [1, 1, 0], [3, 2, 0], [1, 2, 0], [0; 3]];
+
+    /// Where a match from `position` on ends, as a backtracking matcher finds it: one way after the other.
+    fn backtrack(
+        program: &[[u32; 3]],
+        at: usize,
+        text: &[u8],
+        position: usize,
+        least: usize,
+    ) -> Option<usize> {
+        let [code, a, b] = program[at];
+        let on = |at: u32, position| backtrack(program, at as usize, text, position, least);
+        match code {
+            MATCH => (position >= least).then_some(position),
+            SET => {
+                let [low, high] = RANGES[a as usize];
+                let is_in = text.get(position).is_some_and(|&byte| (low..=high).contains(&u32::from(byte)));
+                if is_in { on(at as u32 + 1, position + 1) } else { None }
+            }
+            SPLIT => on(a, position).or_else(|| on(b, position)),
+            _ => on(a, position),
+        }
+    }
+
+    /// A tangle of ways that look ahead of each other.
+    const LOOKS_AROUND: &[[u32; 3]] = &[
+        [2, 1, 9],
+        [1, 1, 0],
+        [2, 3, 7],
+        [2, 4, 6],
+        [1, 1, 0],
+        [3, 3, 0],
+        [1, 2, 0],
+        [2, 0, 8],
+        [1, 0, 0],
+        [2, 10, 14],
+        [1, 0, 0],
+        [2, 13, 12],
+        [1, 0, 0],
+        [1, 2, 0],
+        [0; 3],
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn tokens_are_those_of_a_backtracking_matcher(text in "[abc]{0,18}") {
+            for program in [LOOKS_AHEAD, LOOKS_AROUND] {
+                let (mut expected, mut from, mut must_advance) = (Vec::new(), 0, false);
+                while let Some((start, end)) = (from..=text.len()).find_map(|start| {
+                    let least = if must_advance && start == from { from + 1 } else { 0 };
+                    backtrack(program, 0, text.as_bytes(), start, least).map(|end| (start, end))
+                }) {
+                    expected.push(&text[start..end]);
+                    (from, must_advance) = (end, start == end);
+                }
+                proptest::prop_assert_eq!(tokens(program, &text), expected, "{:?} in {:?}", program, text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_looks_ahead_in_vain_takes_linear_time() {
+        let steps = |length: usize| {
+            work::spent(|| assert_eq!(tokens(LOOKS_AHEAD, &"a".repeat(length)).len(), length))
+        };
+        let (short, long) = (steps(500), steps(5_000));
+        assert!(long <= 11 * short, "{long} steps, {short} for a tenth of the text");
+    }
+
     #[test]
     fn programs_that_reach_outside_are_refused() {
         let programs: [&[[u32; 3]]; 8] = [
             &[],
             &[[9, 0, 0]],
             &[[1, 0, 0]],
-            &[[1, 2, 0], [0; 3]],
+            &[[1, 3, 0], [0; 3]],
             &[[2, 0, 2], [0; 3]],
             &[[3, 7, 0]],
-            &[[4, 6, 2], [0; 3]],
+            &[[4, 6, 3], [0; 3]],
             &[[5, 2, 0], [0; 3]],
         ];
         for program in programs {

@@ -2,6 +2,8 @@
 
     python tests/golden/make_goldens.py          writes tests/golden/<model>/1/ and tests/golden/<model>/expected.jsonl
 
+The multilabel model's answers are in `answers.jsonl`: a test asks for them over HTTP.
+
 Needs the pinned environment (tests/python/requirements.txt, CPython 3.11) and `linnet_export`. The answers for the
 shipped model come from scikit-learn too: its pipeline is put together again from the weights of `artifacts/tagifai/1`,
 so that neither the data set nor a new training is needed.
@@ -18,6 +20,7 @@ import numpy as np
 import sklearn
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
@@ -90,8 +93,26 @@ def main() -> None:
         shutil.rmtree(HERE / model, ignore_errors=True)
         export(pipeline, HERE / model / "1")
         write_expected(model, pipeline, hard_texts() + underflowing_texts(pipeline, texts))
+    make_multilabel(texts, names)
     (HERE / "tagifai").mkdir(exist_ok=True)
     write_expected("tagifai", rebuild(REPOSITORY / "artifacts" / "tagifai" / "1"), tagifai_texts())
+
+
+def make_multilabel(texts: list, names: list) -> None:
+    """A model whose texts have none, some or all of three labels, and its answers."""
+    labels = ["kitchen", 'not "ASCII"', "Ω"]
+    target = np.array([[name == "kitchen", not text.isascii(), name != "harbour"] for text, name in zip(texts, names)])
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2), max_features=200)
+    pipeline = Pipeline([("tfidf", vectorizer), ("classifier", OneVsRestClassifier(LogisticRegression(C=20.0)))])
+    pipeline.fit(texts, target.astype(int))
+    shutil.rmtree(HERE / "multilabel", ignore_errors=True)
+    export(pipeline, HERE / "multilabel" / "1", labels=labels)
+    asked = ["", *texts[:40], "kitchen", "日本語 İstanbul"]
+    with open(HERE / "multilabel" / "answers.jsonl", "w", encoding="ascii", newline="\n") as file:
+        for text, row, shares in zip(asked, pipeline.predict(asked), pipeline.predict_proba(asked)):
+            tags = [label for label, holds in zip(labels, row) if holds]
+            line = {"text": text, "tags": tags, "probabilities": dict(zip(labels, shares.tolist()))}
+            file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
 def underflowing_texts(pipeline: Pipeline, texts: list) -> list:

@@ -6,6 +6,7 @@
 
 use super::super::error::Defect;
 use super::double_array::{Cell, EMPTY, Placer};
+use crate::text::work;
 
 /// The state before anything has been read.
 pub(super) const ROOT: u32 = 0;
@@ -44,6 +45,7 @@ impl<'i> Automaton<'i> {
     #[inline(always)]
     pub(super) fn next(self, mut state: u32, byte: u8) -> u32 {
         loop {
+            work::spend(1);
             let cell = &self.cells[state as usize];
             let next = cell[BASE] ^ u32::from(byte);
             if self.cells[next as usize][CHECK] == u32::from(byte) {

@@ -45,26 +45,35 @@ impl Counters {
         (reached - self.base) * square
     }
 
-    /// [`Self::add`] for each of `features`, whose squares stand at the same place. The sums are four, so that none
-    /// waits for the one before.
+    /// Counts `times` occurrences of each of `features`, whose squares stand at the same place; adds to `sums` each
+    /// square, times how often its feature had occurred before, times `times`. The sums are four, so that none waits
+    /// for the one before.
     #[inline(always)]
-    pub(super) fn add_all(&mut self, features: &[[u32; 4]], squares: &[[f64; 4]], sums: &mut [f64; 4]) {
+    pub(super) fn add_all(
+        &mut self,
+        features: &[[u32; 4]],
+        squares: &[[f64; 4]],
+        times: f64,
+        sums: &mut [f64; 4],
+    ) {
         let base = self.base;
         let counters = self.marks.as_mut_slice();
         let mut add = |feature: u32, square: f64| {
             let counter = &mut counters[feature as usize];
             let reached = if *counter > base { *counter } else { base };
-            *counter = reached + 1.0;
+            *counter = reached + times;
             (reached - base) * square
         };
-        let [mut a, mut b, mut c, mut d] = *sums; // in registers: the counters could lie anywhere
+        let [mut a, mut b, mut c, mut d] = [0.0; 4]; // in registers: the counters could lie anywhere
         for (features, squares) in features.iter().zip(squares) {
             a += add(features[0], squares[0]);
             b += add(features[1], squares[1]);
             c += add(features[2], squares[2]);
             d += add(features[3], squares[3]);
         }
-        *sums = [a, b, c, d];
+        for (sum, crossed) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum += times * crossed;
+        }
     }
 }
 
@@ -81,6 +90,14 @@ mod tests {
             let crossed: f64 = [1, 2, 1, 1].into_iter().map(|feature| counters.add(feature, 0.5)).sum();
             assert_eq!(crossed, 0.5 * (1.0 + 2.0), "feature 1 had occurred once, then twice before");
         }
+        counters.start(10);
+        let mut sums = [0.0; 4];
+        for times in [3.0, 1.0, 2.0] {
+            counters.add_all(&[[1, 2, 1, 0]], &[[0.5, 1.0, 0.5, 0.0]], times, &mut sums);
+        }
+        // Feature 1 occurs twice in each of 6, feature 2 once: Σ idf²·(count² − Σ of the steps' squares) / 2.
+        let expected = 0.5 * (144.0 - 2.0 * 14.0) / 2.0 + (36.0 - 14.0) / 2.0;
+        assert_eq!(sums.iter().sum::<f64>(), expected);
         counters.next_base = BASE_MAX * 2.0;
         counters.start(4);
         assert_eq!(counters.add(1, 1.0) + counters.add(1, 1.0), 1.0);

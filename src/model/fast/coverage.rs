@@ -1,33 +1,40 @@
 //! How many n-grams of a text are features.
 
-use super::automaton::{NO_FEATURE, ROOT};
-use super::words::Words;
-use super::{FastVectorizer, read_bytes};
-use crate::text::analyzer::Analyzer;
+use super::automaton::NO_FEATURE;
+use super::tally::Tally;
+use super::word_cache::Contribution;
+use super::{FastVectorizer, Reader, char, char_wb};
 use crate::text::characters::Characters;
+use crate::text::token_pattern::PatternScratch;
 
 impl FastVectorizer<'_> {
     /// Number of n-grams of `text` that are features, each as often as it occurs.
     pub fn known(&self, characters: Characters<'_>, text: &str) -> u64 {
-        let mut known = 0;
-        if self.analyzer == Analyzer::CharWb {
-            for (word, _) in Words::new(characters, text) {
-                self.places(word).for_each(|feature| known += self.ending(feature));
-            }
-            return known;
-        }
-        let mut state = ROOT;
-        read_bytes(characters, text, |byte| {
-            state = self.automaton.next(state, byte);
-            known += self.ending(self.automaton.feature(state));
-        });
-        known
+        let nothing = Known { parents: self.parents, count: 0 };
+        let known = match self.reader {
+            Reader::Char(automaton) => char::read(automaton, characters, text, nothing),
+            Reader::CharWb(automaton) => char_wb::read_without_cache(automaton, characters, text, nothing),
+            Reader::Word(reader) => reader.read(characters, text, &mut PatternScratch::default(), nothing),
+        };
+        known.count
+    }
+}
+
+/// The number of features so far.
+struct Known<'p> {
+    parents: &'p [u32],
+    count: u64,
+}
+
+impl Tally for Known<'_> {
+    fn place(&mut self, longest: u32) {
+        let parent = |&feature: &u32| Some(self.parents[feature as usize]);
+        let features = std::iter::successors(Some(longest), parent);
+        self.count += features.take_while(|&feature| feature != NO_FEATURE).count() as u64;
     }
 
-    /// Number of features that end where `longest` ends.
-    fn ending(&self, longest: u32) -> u64 {
-        let parent = |&feature: &u32| Some(self.parents[feature as usize]);
-        std::iter::successors(Some(longest), parent).take_while(|&feature| feature != NO_FEATURE).count()
-            as u64
+    fn word(&mut self, known: Contribution<'_>, times: u32) {
+        let features = known.features.as_flattened().iter().filter(|&&feature| feature != NO_FEATURE);
+        self.count += features.count() as u64 * u64::from(times);
     }
 }

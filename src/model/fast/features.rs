@@ -5,6 +5,10 @@ use crate::text::analyzer::{Analyzer, NgramRange};
 
 /// Whether the analyzer can cut `term` out of some text. An explicit vocabulary may hold others; they never count.
 pub(super) fn can_occur(analyzer: Analyzer, range: NgramRange, term: &[u8]) -> bool {
+    if analyzer == Analyzer::Word {
+        let tokens = term.split(|&byte| byte == b' ').count();
+        return (range.min..=range.max).contains(&tokens);
+    }
     // Bytes that do not continue a character.
     let characters = term.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
     if (range.min..=range.max).contains(&characters) {
@@ -33,9 +37,19 @@ pub(super) fn select<'t>(
     Ok(all.into_iter().filter(|&(term, column)| counts(column) && can_occur(analyzer, range, term)).unzip())
 }
 
+/// New numbers for features, and the parents by these numbers. Entry 0 stands for none and stays.
+pub(super) fn renumber(parents: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let numbers = depth_first(parents);
+    let mut renumbered = vec![NO_FEATURE; numbers.len()];
+    for (feature, &parent) in parents.iter().enumerate() {
+        renumbered[numbers[feature] as usize] = numbers[parent as usize];
+    }
+    (numbers, renumbered)
+}
+
 /// New numbers for features, so that a feature comes right behind its parent where it can: what ends with the same
 /// characters is counted together, and so lies together. Entry 0 stands for none and stays.
-pub(super) fn depth_first(parents: &[u32]) -> Vec<u32> {
+fn depth_first(parents: &[u32]) -> Vec<u32> {
     // The children of each feature, as linked lists; the roots hang below entry 0.
     let mut first_child = vec![NO_FEATURE; parents.len()];
     let mut next_sibling = vec![NO_FEATURE; parents.len()];
@@ -73,6 +87,10 @@ mod tests {
             (" ab", false, false),
             ("é", false, false),
         ];
+        let two = NgramRange { min: 2, max: 2 };
+        for (term, word) in [("a", false), ("a b", true), ("a ", true), ("a b c", false)] {
+            assert_eq!(can_occur(Analyzer::Word, two, term.as_bytes()), word, "word {term:?}");
+        }
         for (term, char_wb, char) in cases {
             assert_eq!(can_occur(Analyzer::CharWb, range, term.as_bytes()), char_wb, "char_wb {term:?}");
             assert_eq!(can_occur(Analyzer::Char, range, term.as_bytes()), char, "char {term:?}");

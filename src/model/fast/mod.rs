@@ -1,85 +1,131 @@
-//! The fast engine: vectorizers over character n-grams whose term frequency is the count itself.
+//! The fast engine: vectorizers over a vocabulary of n-grams.
 //!
-//! An automaton reads each byte once. At each place it names the longest feature that ends there; all other features
-//! that end there are suffixes of that one, so their rows are summed ahead, and scoring adds one row a byte instead
-//! of one an n-gram. What a word of `char_wb` contributes as a whole is kept in a cache. [`super::plain`] defines
-//! what is right.
+//! An automaton reads each byte once, or each token. At each place it names the longest feature that ends there; all
+//! other features that end there are suffixes of that one. Where the term frequency is the count itself, their rows are
+//! summed ahead, and scoring adds one row a place instead of one an n-gram. What a word of `char_wb` contributes as a whole
+//! is kept in a cache. [`super::plain`] defines what is right.
 
 #![allow(clippy::inline_always, reason = "what is not inlined is not compiled for the chosen processor")]
 
 mod automaton;
+#[cfg(test)]
+mod bounds;
+mod char;
+mod char_wb;
 mod counters;
 mod coverage;
 mod double_array;
 mod features;
 mod processor;
 mod rows;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod token_automaton;
+mod token_index;
+mod word;
 mod word_cache;
 mod words;
 
-use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE, ROOT};
+use std::collections::BTreeSet;
+
+use self::automaton::{Automaton, AutomatonBuilder, NO_FEATURE};
 use self::counters::Counters;
-use self::double_array::Cell;
 use self::processor::Processor;
 use self::rows::{Four, One, Sparse, Sums};
-use self::word_cache::{Lookup, WordCache};
-use self::words::Words;
+use self::tally::{Ahead, Counted, Summed, Tally};
+use self::token_automaton::{TokenAutomaton, TokenAutomatonBuilder};
+use self::token_index::{STOP_WORD, TokenIndex};
+use self::word::WordReader;
+use self::word_cache::{Record, WordCache};
+use super::analysis;
 use super::artifact::Vocabulary;
 use super::error::Defect;
 use super::image::{Image, Section};
 use super::image_plan::ImagePlan;
 use super::manifest::{NgramVectorizer, Norm};
-use super::rows::{Rows, RowsRecipe, Source};
+use super::rows::{RowsRecipe, Source};
+use super::weighing::{Counts, Weighing};
 use crate::text::analyzer::Analyzer;
 use crate::text::characters::Characters;
-use crate::text::head::Head;
+use crate::text::token_pattern::{PatternScratch, TokenPattern};
+use crate::text::work;
 
 /// A vectorizer of this engine with its share of the weights, a view into an image. Features are numbered from 1; entry
 /// 0 of every list stands for none.
 #[derive(Debug)]
 pub struct FastVectorizer<'i> {
-    analyzer: Analyzer,
-    norm: Option<Norm>,
-    lanes: usize,
-    automaton: Automaton<'i>,
+    reader: Reader<'i>,
     /// The longest feature that is a proper suffix of each.
     parents: &'i [u32],
-    /// idf² of each.
-    squares: &'i [f64],
-    /// Σ idf² (L2) or Σ |idf| (L1) over each and all its suffixes.
-    totals: &'i [f64],
-    /// The sum of the rows of each and all its suffixes.
-    rows: Rows<'i>,
+    scoring: Scoring<'i>,
     processor: Processor,
+}
+
+/// How a text is read.
+#[derive(Clone, Copy, Debug)]
+enum Reader<'i> {
+    Char(Automaton<'i>),
+    CharWb(Automaton<'i>),
+    Word(WordReader<'i>),
+}
+
+/// How what is found in a text becomes a sum of weights.
+#[derive(Debug)]
+enum Scoring<'i> {
+    /// Row by row, as it is found.
+    Ahead(Ahead<'i>),
+    /// At the end, by how often each feature has been found.
+    Counts(Weighing<'i>),
 }
 
 /// Buffers that a [`FastVectorizer`] keeps between texts.
 #[derive(Debug)]
 pub struct FastScratch {
+    /// Of [`Scoring::Ahead`].
     counters: Counters,
-    cache: WordCache,
-    /// The record of a word while it is made.
-    row: Vec<f64>,
-    features: Vec<u32>,
-    squares: Vec<f64>,
+    /// Of [`Scoring::Counts`].
+    counts: Counts,
+    /// Of [`Reader::CharWb`].
+    cache: Option<WordCache>,
+    /// Of [`Reader::Word`].
+    pattern: PatternScratch,
 }
 
 impl FastScratch {
     /// How often a word was found in the cache, and how often one was looked for.
     pub fn cache_hits(&self) -> (u64, u64) {
-        (self.cache.hits, self.cache.lookups)
+        self.cache.as_ref().map_or((0, 0), |cache| (cache.hits, cache.lookups))
+    }
+
+    /// Gives back what a buffer that grows with a text has above `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        self.pattern.shrink(bytes);
+    }
+
+    /// Bytes of all buffers that grow with a text.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.pattern.memory()
+    }
+
+    /// Works without the cache from now on.
+    pub(super) fn turn_cache_off(&mut self) {
+        self.cache.iter_mut().for_each(WordCache::turn_off);
     }
 }
 
-/// Whether this engine can stand for a vectorizer of these settings.
-pub fn supports(settings: &NgramVectorizer) -> bool {
-    matches!(settings.analyzer, Analyzer::Char | Analyzer::CharWb)
-        && settings.alternate_sign.is_none()
-        && !settings.binary
-        && !settings.sublinear_tf
-        && settings.then.is_empty()
+/// Whether this engine can stand for a vectorizer of these settings, whose tokens `pattern` finds where it has a program.
+///
+/// It can for all that has a vocabulary, unless a token may hold a space: then the space in an n-gram does not tell where
+/// one token ends.
+pub fn supports(settings: &NgramVectorizer, pattern: Option<TokenPattern<'_>>) -> bool {
+    settings.alternate_sign.is_none() && pattern.is_none_or(|pattern| !pattern.reads(' '))
+}
+
+/// Whether the sums of rows and totals are known ahead: where the term frequency is the count itself.
+fn sums_ahead(settings: &NgramVectorizer) -> bool {
+    !settings.binary && !settings.sublinear_tf && settings.then.is_empty()
 }
 
 /// Appends the sections of vectorizer `at` to an image. The error is the column of a term that an earlier one equals.
@@ -91,67 +137,76 @@ pub fn plan<'a>(
 ) -> Result<(), usize> {
     let settings = &vocabulary.settings;
     // Without a norm, a term without weight changes nothing.
-    let counts = |column: u32| settings.norm.is_some() || !weights.is_zero(column);
+    let has_norm = settings.norm.is_some() || settings.then.iter().any(|next| next.norm.is_some());
+    let counts = |column: u32| has_norm || !weights.is_zero(column);
     let (terms, columns) = features::select(settings.analyzer, settings.range(), vocabulary.terms(), counts)?;
-    let automaton = AutomatonBuilder::new(&terms);
+    let (numbers, parents) = if settings.analyzer == Analyzer::Word {
+        let automaton = TokenAutomatonBuilder::new(&terms);
+        let (numbers, parents) = features::renumber(automaton.parents());
+        plan_tokens(image, at, settings, automaton, &numbers);
+        (numbers, parents)
+    } else {
+        let automaton = AutomatonBuilder::new(&terms);
+        let (numbers, parents) = features::renumber(automaton.parents());
+        image.push(Section::Automaton, at, automaton.finish(&numbers));
+        (numbers, parents)
+    };
     drop(terms);
-    let numbers = features::depth_first(automaton.parents());
-    let mut parents = vec![NO_FEATURE; numbers.len()];
-    for (feature, &parent) in automaton.parents().iter().enumerate() {
-        parents[numbers[feature] as usize] = numbers[parent as usize];
+    image.push(Section::Parents, at, parents.clone());
+    let by_number = |values: Option<&[f64]>| {
+        let mut numbered = vec![0.0; numbers.len()];
+        for (&number, &column) in numbers[1..].iter().zip(&columns) {
+            numbered[number as usize] = values.map_or(1.0, |values| values[column as usize]);
+        }
+        numbered
+    };
+    let idf = by_number(vocabulary.idf.as_deref());
+    let is_ahead = sums_ahead(settings);
+    if is_ahead {
+        plan_ahead(image, at, settings.norm, &parents, &idf);
+    } else {
+        image.push(Section::Idf, at, if settings.idf { idf.clone() } else { Vec::new() });
+        let scales = vocabulary.scales.iter().filter(|scale| !scale.is_empty());
+        image.push(Section::Scales, at, scales.flat_map(|scale| by_number(Some(scale))).collect::<Vec<_>>());
     }
-    let mut idf = vec![0.0; numbers.len()];
-    for (&number, &column) in numbers[1..].iter().zip(&columns) {
-        idf[number as usize] = vocabulary.idf.as_ref().map_or(1.0, |idf| idf[column as usize]);
-    }
+    let factors = if settings.then.is_empty() { idf } else { by_number(None) };
+    let parents = if is_ahead { parents } else { Vec::new() };
+    RowsRecipe { weights, columns, numbers: numbers[1..].to_vec(), factors, parents }.plan(image, at);
+    Ok(())
+}
+
+/// Appends what is summed ahead of features: see [`Ahead`].
+fn plan_ahead(image: &mut ImagePlan<'_>, at: usize, norm: Option<Norm>, parents: &[u32], idf: &[f64]) {
     let squares: Vec<f64> = idf.iter().map(|idf| idf * idf).collect();
-    let mut totals: Vec<f64> = match settings.norm {
-        None => vec![0.0; numbers.len()],
+    let mut totals: Vec<f64> = match norm {
+        None => vec![0.0; idf.len()],
         Some(Norm::L1) => idf.iter().map(|idf| idf.abs()).collect(),
         Some(Norm::L2) => squares.clone(),
     };
     for feature in 1..totals.len() {
         totals[feature] += totals[parents[feature] as usize]; // a parent's number is lower: its total is complete
     }
-    image.push(Section::Automaton, at, automaton.finish(&numbers));
-    image.push(Section::Parents, at, parents.clone());
     image.push(Section::Squares, at, squares);
     image.push(Section::Totals, at, totals);
-    RowsRecipe { weights, columns, numbers: numbers[1..].to_vec(), factors: idf, parents }.plan(image, at);
-    Ok(())
 }
 
-/// Reads a word with a space before and behind it.
-struct Places<'w> {
-    automaton: Automaton<'w>,
-    state: u32,
-    word: &'w [u8],
-    /// Bytes read so far, the space before the word among them.
-    read: usize,
-}
-
-impl Iterator for Places<'_> {
-    type Item = u32;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<u32> {
-        if self.read == self.word.len() + 2 {
-            return None;
-        }
-        let byte = self.word.get(self.read.wrapping_sub(1)).copied().unwrap_or(b' ');
-        self.read += 1;
-        self.state = self.automaton.next(self.state, byte);
-        Some(self.automaton.feature(self.state))
-    }
-}
-
-/// What a text has summed up to so far.
-struct Tally<S> {
-    sums: S,
-    /// Σ of the totals.
-    total: f64,
-    /// Σ count · idf² over what the counters have said, in four sums that do not wait for each other.
-    crossed: [f64; 4],
+/// Appends an automaton over tokens, their index, and what finds them in a text.
+fn plan_tokens(
+    image: &mut ImagePlan<'_>,
+    at: usize,
+    settings: &NgramVectorizer,
+    automaton: TokenAutomatonBuilder<'_>,
+    numbers: &[u32],
+) {
+    let stop_words: BTreeSet<&[u8]> = settings.stop_words.iter().map(String::as_bytes).collect();
+    let known = automaton.tokens.iter().copied().zip(1..).filter(|(token, _)| !stop_words.contains(token));
+    let tokens: Vec<_> = known.chain(stop_words.iter().map(|&word| (word, STOP_WORD))).collect();
+    let (slots, rests) = token_index::build(&tokens);
+    let (states, steps) = automaton.finish(numbers);
+    image.push(Section::TokenSlots, at, slots);
+    image.push(Section::TokenRests, at, rests);
+    image.push(Section::TokenStates, at, states);
+    image.push(Section::TokenSteps, at, steps);
 }
 
 impl<'i> FastVectorizer<'i> {
@@ -163,40 +218,33 @@ impl<'i> FastVectorizer<'i> {
         lanes: usize,
     ) -> Result<Self, Defect> {
         let parents: &[u32] = image.section(Section::Parents, at)?;
-        let squares: &[f64] = image.section(Section::Squares, at)?;
-        let totals: &[f64] = image.section(Section::Totals, at)?;
-        let cells: &[Cell] = image.section(Section::Automaton, at)?;
-        let entries = parents.len();
         let descend = parents.iter().zip(0..).all(|(&parent, feature)| parent < feature || feature == 0);
-        let fit = squares.len() == entries && totals.len() == entries;
-        if parents.first() != Some(&NO_FEATURE) || !descend || !fit {
+        if parents.first() != Some(&NO_FEATURE) || !descend {
             return Err(Defect::Image("its features do not fit together"));
         }
-        let rows = Rows::from_image(image, at, entries, lanes)?;
-        let automaton = Automaton::from_cells(cells, entries - 1)?;
-        let (analyzer, norm) = (settings.analyzer, settings.norm);
-        Ok(Self {
-            analyzer,
-            norm,
-            lanes,
-            automaton,
-            parents,
-            squares,
-            totals,
-            rows,
-            processor: Processor::detect(),
-        })
+        let scoring = if sums_ahead(settings) {
+            Scoring::Ahead(Ahead::from_image(image, at, parents, (settings.norm, lanes))?)
+        } else {
+            Scoring::Counts(Weighing::from_image(image, at, settings, (parents.len(), lanes))?)
+        };
+        let reader = Reader::from_image(image, at, settings, parents.len() - 1)?;
+        Ok(Self { reader, parents, scoring, processor: Processor::detect() })
     }
 
     /// Buffers for [`Self::sum`].
     pub fn scratch(&self) -> FastScratch {
-        let counted = if self.norm == Some(Norm::L2) { self.parents.len() - 1 } else { 0 };
+        let entries = self.parents.len();
+        let (lanes, counters, counts) = match &self.scoring {
+            Scoring::Ahead(ahead) => (ahead.lanes, if ahead.is_counted() { entries - 1 } else { 0 }, 0),
+            Scoring::Counts(_) => (0, 0, entries),
+        };
+        let has_squares = counters > 0;
+        let has_words = matches!(self.reader, Reader::CharWb(_));
         FastScratch {
-            counters: Counters::new(counted),
-            cache: WordCache::new(self.lanes),
-            row: vec![0.0; self.lanes],
-            features: Vec::new(),
-            squares: Vec::new(),
+            counters: Counters::new(counters),
+            counts: Counts::new(counts),
+            cache: has_words.then(|| WordCache::new(lanes, has_squares)),
+            pattern: PatternScratch::default(),
         }
     }
 
@@ -208,12 +256,10 @@ impl<'i> FastVectorizer<'i> {
         scratch: &mut FastScratch,
         sums: &mut Vec<f64>,
     ) -> f64 {
-        sums.clear();
-        sums.resize(self.lanes, 0.0);
         self.processor.run(self, characters, text, scratch, sums)
     }
 
-    /// [`Self::sum`] into `sums`, which holds zeros. Always inlined, so that it is compiled for each kind of processor.
+    /// [`Self::sum`]. Always inlined, so that it is compiled for each kind of processor.
     #[inline(always)]
     fn sum_any(
         &self,
@@ -222,156 +268,109 @@ impl<'i> FastVectorizer<'i> {
         scratch: &mut FastScratch,
         sums: &mut Vec<f64>,
     ) -> f64 {
-        match self.lanes {
-            1 => self.sum_in::<One>(characters, text, scratch, sums),
-            4 => self.sum_in::<Four>(characters, text, scratch, sums),
-            _ if self.rows.is_sparse() => self.sum_in::<Sparse>(characters, text, scratch, sums),
-            _ => self.sum_in::<Vec<f64>>(characters, text, scratch, sums),
+        match &self.scoring {
+            Scoring::Counts(weighing) => {
+                let FastScratch { counts, cache, pattern, .. } = scratch;
+                self.read(characters, text, cache, pattern, Counted { parents: self.parents, counts });
+                weighing.weigh(counts, sums)
+            }
+            Scoring::Ahead(ahead) => {
+                sums.clear();
+                sums.resize(ahead.lanes, 0.0);
+                match (ahead.lanes, ahead.is_counted()) {
+                    (_, true) if ahead.rows.is_sparse() => {
+                        self.sum_ahead::<Sparse, true>(*ahead, characters, text, scratch, sums)
+                    }
+                    (_, false) if ahead.rows.is_sparse() => {
+                        self.sum_ahead::<Sparse, false>(*ahead, characters, text, scratch, sums)
+                    }
+                    (1, true) => self.sum_ahead::<One, true>(*ahead, characters, text, scratch, sums),
+                    (4, true) => self.sum_ahead::<Four, true>(*ahead, characters, text, scratch, sums),
+                    (_, true) => self.sum_ahead::<Vec<f64>, true>(*ahead, characters, text, scratch, sums),
+                    (_, false) => self.sum_ahead::<Vec<f64>, false>(*ahead, characters, text, scratch, sums),
+                }
+            }
         }
     }
 
     #[inline(always)]
-    fn sum_in<S: Sums>(
+    fn sum_ahead<S: Sums, const COUNTED: bool>(
         &self,
+        ahead: Ahead<'_>,
         characters: Characters<'_>,
         text: &str,
         scratch: &mut FastScratch,
         sums: &mut Vec<f64>,
     ) -> f64 {
-        scratch.counters.start(2 * text.len() + 2); // a word of one byte is padded to three
-        let mut tally = Tally { sums: S::take(sums), total: 0.0, crossed: [0.0; 4] };
-        match (self.analyzer, self.norm) {
-            (Analyzer::CharWb, Some(Norm::L2)) => {
-                self.read_words::<S, true>(characters, text, scratch, &mut tally);
+        let FastScratch { counters, cache, pattern, .. } = scratch;
+        let most = 2 * text.len() + 2; // a word of one byte is padded to three
+        let tally = Summed::<S, COUNTED>::new(ahead, counters, most, sums);
+        self.read(characters, text, cache, pattern, tally).finish(sums)
+    }
+
+    /// Reads a text into `tally`, and returns it: passed by value, it stays in registers.
+    #[inline(always)]
+    fn read<T: Tally>(
+        &self,
+        characters: Characters<'_>,
+        text: &str,
+        cache: &mut Option<WordCache>,
+        pattern: &mut PatternScratch,
+        tally: T,
+    ) -> T {
+        match (self.reader, cache) {
+            (Reader::Char(automaton), _) => char::read(automaton, characters, text, tally),
+            (Reader::CharWb(automaton), Some(cache)) => {
+                let record =
+                    |longest: &mut dyn Iterator<Item = u32>, kept: &mut Record| self.record(longest, kept);
+                char_wb::read(automaton, characters, text, cache, record, tally)
             }
-            (Analyzer::CharWb, _) => self.read_words::<S, false>(characters, text, scratch, &mut tally),
-            (_, Some(Norm::L2)) => self.read_text::<S, true>(characters, text, scratch, &mut tally),
-            (_, _) => self.read_text::<S, false>(characters, text, scratch, &mut tally),
+            (Reader::CharWb(_), None) => unreachable!("the scratch is of another model"),
+            (Reader::Word(reader), _) => reader.read(characters, text, pattern, tally),
         }
-        tally.sums.give(sums);
-        let norm = match self.norm {
-            None => 1.0,
-            Some(Norm::L1) => tally.total,
-            Some(Norm::L2) => (tally.total + 2.0 * tally.crossed.iter().sum::<f64>()).sqrt(),
-        };
-        if norm == 0.0 { 1.0 } else { norm } // scikit-learn leaves a zero vector as it is
     }
 
-    /// `char`: the n-grams of the whole text.
-    #[inline(always)]
-    fn read_text<S: Sums, const COUNTED: bool>(
-        &self,
-        characters: Characters<'_>,
-        text: &str,
-        scratch: &mut FastScratch,
-        tally: &mut Tally<S>,
-    ) {
-        let mut state = ROOT;
-        read_bytes(characters, text, |byte| {
-            state = self.automaton.next(state, byte);
-            self.count::<S, COUNTED>(self.automaton.feature(state), &mut scratch.counters, tally);
-        });
-    }
-
-    /// `char_wb`: the n-grams of each word.
-    #[inline(always)]
-    fn read_words<S: Sums, const COUNTED: bool>(
-        &self,
-        characters: Characters<'_>,
-        text: &str,
-        scratch: &mut FastScratch,
-        tally: &mut Tally<S>,
-    ) {
-        for (word, head) in Words::new(characters, text) {
-            match scratch.cache.find(word, head) {
-                Lookup::Found(slot) => {
-                    let known = scratch.cache.contribution(slot);
-                    tally.sums.add_row(known.row);
-                    tally.total += known.total;
-                    if COUNTED {
-                        scratch.counters.add_all(known.features, known.squares, &mut tally.crossed);
-                    }
+    /// Puts together what a word contributes, of the longest feature at each of its places.
+    fn record(&self, places: &mut dyn Iterator<Item = u32>, record: &mut Record) {
+        for longest in places {
+            if let Scoring::Ahead(ahead) = &self.scoring {
+                ahead.rows.add_scaled(longest, 1.0, &mut record.row);
+                record.total += ahead.totals[longest as usize];
+                if !ahead.is_counted() {
                     continue;
                 }
-                Lookup::Again(hash) => self.learn(hash, word, head, scratch),
-                Lookup::New => {}
             }
-            for feature in self.places(word) {
-                self.count::<S, COUNTED>(feature, &mut scratch.counters, tally);
-            }
-        }
-    }
-
-    /// The longest feature that ends at each place of a padded word.
-    #[inline(always)]
-    fn places<'w>(&'w self, word: &'w [u8]) -> Places<'w> {
-        Places { automaton: self.automaton, state: ROOT, word, read: 0 }
-    }
-
-    /// Counts all features that end at a place, of which `feature` is the longest.
-    #[inline(always)]
-    fn count<S: Sums, const COUNTED: bool>(
-        &self,
-        feature: u32,
-        counters: &mut Counters,
-        tally: &mut Tally<S>,
-    ) {
-        if feature == NO_FEATURE {
-            return;
-        }
-        tally.sums.add(self.rows, feature);
-        tally.total += self.totals[feature as usize];
-        if COUNTED {
-            // Two sums in turn, so that they do not wait for each other.
-            let [mut one, mut other] = [0.0; 2];
-            let mut feature = feature;
+            let mut feature = longest;
             while feature != NO_FEATURE {
-                let crossed = one + counters.add(feature, self.squares[feature as usize]);
-                (one, other) = (other, crossed);
-                feature = self.parents[feature as usize];
-            }
-            tally.crossed[0] += one;
-            tally.crossed[1] += other;
-        }
-    }
-
-    /// Puts what `word` contributes into the cache.
-    #[cold]
-    fn learn(&self, hash: u64, word: &[u8], head: Head, scratch: &mut FastScratch) {
-        let FastScratch { cache, row, features, squares, .. } = scratch;
-        row.fill(0.0);
-        features.clear();
-        squares.clear();
-        let mut total = 0.0;
-        for longest in self.places(word) {
-            self.rows.add_scaled(longest, 1.0, row);
-            total += self.totals[longest as usize];
-            let mut feature = if self.norm == Some(Norm::L2) { longest } else { NO_FEATURE };
-            while feature != NO_FEATURE {
-                features.push(feature);
-                squares.push(self.squares[feature as usize]);
+                work::spend(1);
+                record.features.push(feature);
+                if let Scoring::Ahead(ahead) = &self.scoring {
+                    record.squares.push(ahead.squares[feature as usize]);
+                }
                 feature = self.parents[feature as usize];
             }
         }
-        let filled = features.len().next_multiple_of(4);
-        features.resize(filled, NO_FEATURE);
-        squares.resize(filled, 0.0);
-        cache.insert(hash, (word, head), (row, total), (features, squares));
     }
 }
 
-/// Calls `each` with the bytes of `text`, in which runs of white space are one.
-#[inline(always)]
-fn read_bytes(characters: Characters<'_>, text: &str, mut each: impl FnMut(u8)) {
-    let mut rest = text.chars().peekable();
-    while let Some(character) = rest.next() {
-        // `\s\s+` becomes one space; a lone tab stays a tab.
-        let mut character = character;
-        if characters.is_space(character) {
-            while rest.next_if(|&c| characters.is_space(c)).is_some() {
-                character = ' ';
-            }
+impl<'i> Reader<'i> {
+    /// Opens what reads for vectorizer `at`, whose features are numbered up to `features`.
+    fn from_image(
+        image: Image<'i>,
+        at: usize,
+        settings: &NgramVectorizer,
+        features: usize,
+    ) -> Result<Self, Defect> {
+        if settings.analyzer == Analyzer::Word {
+            let states = image.section(Section::TokenStates, at)?;
+            let automaton =
+                TokenAutomaton::from_parts(states, image.section(Section::TokenSteps, at)?, features)?;
+            let slots = image.section(Section::TokenSlots, at)?;
+            let index = TokenIndex::from_parts(slots, image.section(Section::TokenRests, at)?)?;
+            let tokens = analysis::tokens(image, at, settings)?;
+            return WordReader::new(tokens, index, automaton).map(Self::Word);
         }
-        character.encode_utf8(&mut [0; 4]).bytes().for_each(&mut each);
+        let automaton = Automaton::from_cells(image.section(Section::Automaton, at)?, features)?;
+        Ok(if settings.analyzer == Analyzer::Char { Self::Char(automaton) } else { Self::CharWb(automaton) })
     }
 }

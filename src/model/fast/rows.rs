@@ -8,8 +8,8 @@ pub(super) trait Sums {
     fn take(kept: &mut Vec<f64>) -> Self;
     /// Puts the sums into `kept`.
     fn give(self, kept: &mut Vec<f64>);
-    /// Adds a row.
-    fn add_row(&mut self, row: &[f64]);
+    /// Adds a row a few times.
+    fn add_times(&mut self, row: &[f64], times: f64);
     /// Adds row `number` of `rows`.
     fn add(&mut self, rows: Rows<'_>, number: u32);
 }
@@ -29,8 +29,8 @@ impl Sums for One {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        self.0 += row[0];
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        self.0 += times * row[0];
     }
 
     #[inline(always)]
@@ -54,9 +54,9 @@ impl Sums for Four {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
+    fn add_times(&mut self, row: &[f64], times: f64) {
         let [a, b, c, d] = row.as_chunks::<4>().0[0];
-        self.add_four(a, b, c, d);
+        self.add_four(times * a, times * b, times * c, times * d);
     }
 
     #[inline(always)]
@@ -86,8 +86,8 @@ impl Sums for Vec<f64> {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        rows::add(self, row);
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        add_times(self, row, times);
     }
 
     #[inline(always)]
@@ -110,12 +110,20 @@ impl Sums for Sparse {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, row: &[f64]) {
-        rows::add(&mut self.0, row);
+    fn add_times(&mut self, row: &[f64], times: f64) {
+        add_times(&mut self.0, row, times);
     }
 
     #[inline(always)]
     fn add(&mut self, rows: Rows<'_>, number: u32) {
         rows.add_entries(number, &mut self.0);
+    }
+}
+
+/// Adds `row` to `sums` a few times, lane by lane.
+#[inline(always)]
+fn add_times(sums: &mut [f64], row: &[f64], times: f64) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum += times * weight;
     }
 }

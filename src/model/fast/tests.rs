@@ -47,20 +47,36 @@ proptest! {
 fn recipe_of(words: &[&str], (min, max): (usize, usize), analyzer: &'static str) -> Recipe {
     let mut terms = std::collections::BTreeSet::new();
     for word in words {
+        if analyzer == "word" {
+            terms.insert((*word).to_owned());
+            continue;
+        }
         let characters: Vec<char> = format!(" {word} ").chars().collect();
         for n in min..=max {
             terms.extend(characters.windows(n).map(|window| window.iter().collect::<String>()));
         }
     }
     let terms = terms.into_iter().collect();
-    Recipe { analyzer, ngram_range: (min, max), norm: Some("l2"), idf: true, lowercase: true, rows: 4, terms }
+    Recipe {
+        analyzer,
+        ngram_range: (min, max),
+        binary: false,
+        sublinear_tf: false,
+        norm: Some("l2"),
+        idf: true,
+        lowercase: true,
+        rows: 4,
+        terms,
+    }
 }
 
 #[test]
 fn long_and_repetitive_texts_are_scored_exactly() {
     let words = ["aaaaaaaaaa", "abababababab", "learning", "machine", "machines", "neural", "日本語の本"];
-    for analyzer in ["char", "char_wb"] {
-        let recipe = recipe_of(&words, (2, 8), analyzer);
+    let range = |analyzer| if analyzer == "word" { (1, 1) } else { (2, 8) };
+    for (analyzer, sublinear_tf) in [("char", false), ("char_wb", false), ("char_wb", true), ("word", false)]
+    {
+        let recipe = Recipe { sublinear_tf, ..recipe_of(&words, range(analyzer), analyzer) };
         let texts = [
             "a".repeat(5000),
             "ab".repeat(5000),
