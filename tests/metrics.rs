@@ -130,7 +130,8 @@ fn predictions_errors_and_statuses_are_counted_exactly() {
     for (family, labels, expected) in [
         ("linnet_requests_total", "route=\"/predict\",status=\"200\"", 7),
         ("linnet_requests_total", "route=\"/predict\",status=\"422\"", 3),
-        ("linnet_requests_total", "route=\"/predict\",status=\"413\"", 1),
+        ("linnet_requests_total", "route=\"other\",status=\"413\"", 1),
+        ("linnet_requests_total", "route=\"other\",status=\"400\"", 1),
         ("linnet_requests_total", "route=\"other\",status=\"404\"", 1),
         ("linnet_errors_total", "kind=\"invalid_request\"", 3),
         ("linnet_errors_total", "kind=\"body_too_large\"", 1),

@@ -22,7 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::limits::Limits;
+use crate::limits::{ConnectionLimits, Limits};
 
 pub use access_log::AccessLogFormat;
 pub use log::{AccessLogTarget, LogFormat, LogLevel};
@@ -140,6 +140,8 @@ pub struct Settings {
     pub forwarded_allow_ips: TrustedPeers,
     /// Bounds on one request.
     pub limits: Limits,
+    /// Bounds on connections.
+    pub connections: ConnectionLimits,
     /// Where `/metrics` is served, and nothing else; `None` where the public addresses serve it.
     pub metrics_bind: Option<BindAddress>,
     /// Whether the API's documentation is served: `/docs`, `/redoc` and `/openapi.json`.
@@ -210,7 +212,25 @@ impl Settings {
             max_age: Duration::MAX,
             max_rss: u64::MAX,
             forwarded_allow_ips: TrustedPeers::Any,
-            limits: Limits { body_bytes: 0, texts: 0, text_bytes: 0 },
+            limits: Limits {
+                request_line: 0,
+                fields: 0,
+                field_bytes: 0,
+                head_bytes: 0,
+                body_bytes: 0,
+                texts: 0,
+                text_bytes: 0,
+            },
+            connections: ConnectionLimits {
+                header_timeout: Duration::MAX,
+                body_timeout: Duration::MAX,
+                write_timeout: Duration::MAX,
+                keepalive: Duration::MAX,
+                requests: u64::MAX,
+                age: Duration::MAX,
+                connections: 0,
+                in_flight: usize::MAX,
+            },
             metrics_bind: Some(BindAddress::Unix(PathBuf::new())),
             docs: false,
             title: "?".to_owned(),

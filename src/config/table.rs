@@ -7,6 +7,7 @@ const WORKERS: &str = "Workers: what an operator tunes first";
 const MODEL: &str = "The model";
 const LISTENERS: &str = "Addresses";
 const LIMITS: &str = "Limits on one request";
+const CLIENTS: &str = "Limits on connections: many, idle and slow clients";
 const LIFE: &str = "Starting, stopping, reloading";
 const DOCUMENTATION: &str = "The API's documentation";
 const RECYCLING: &str = "Replacing workers that have served long";
@@ -135,6 +136,51 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Peers(lens!(forwarded_allow_ips)),
     },
     Setting {
+        key: "limit_request_line",
+        unit: "bytes",
+        default: "4094",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The longest request line, without its CR LF; a longer one is answered with 414.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(128..=65_535, lens!(limits.request_line as usize)),
+    },
+    Setting {
+        key: "limit_request_fields",
+        unit: "fields",
+        default: "100",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The most header fields in one request; more are answered with 431.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(1..=1_000, lens!(limits.fields as usize)),
+    },
+    Setting {
+        key: "limit_request_field_size",
+        unit: "bytes",
+        default: "8190",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The longest header field: name, value and CR LF; a longer one is answered with 431.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(128..=65_535, lens!(limits.field_bytes as usize)),
+    },
+    Setting {
+        key: "limit_request_head",
+        unit: "bytes",
+        default: "\"64 KiB\"",
+        mark: Mark::NextWorker,
+        group: LIMITS,
+        help: "The longest head of a request: the request line and all header fields; a longer one is answered with 431.\n\
+               So much may be kept for each client that is slow in sending it.",
+        flag: None,
+        platform: None,
+        kind: Kind::Bytes(1_024..=256 << 10, lens!(limits.head_bytes as usize)),
+    },
+    Setting {
         key: "limit_request_body",
         unit: "bytes",
         default: "\"16 MiB\"",
@@ -166,6 +212,101 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         platform: None,
         kind: Kind::Bytes(1..=GIB, lens!(limits.text_bytes as usize)),
+    },
+    Setting {
+        key: "worker_connections",
+        unit: "connections",
+        default: "1000",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "The most connections of one worker. Beyond it, the connection that has been idle for longest (and at least for\n\
+               keepalive_min) is closed. Where there is none, the next 64 are accepted, so that /health and /metrics are still\n\
+               answered; other requests on them get 503 with Retry-After. Beyond those, clients wait in the accept queue.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(1..=1_000_000, lens!(connections.connections as usize)),
+    },
+    Setting {
+        key: "limit_in_flight",
+        unit: "requests",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "The most requests of one worker that are under way at once, from their head to their answer; further ones get\n\
+               503 with Retry-After, but for /health and /metrics. 0: as many as there are connections.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(0..=1_000_000, lens!(connections.in_flight as usize)),
+    },
+    Setting {
+        key: "keepalive",
+        unit: "seconds",
+        default: "75",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How long a connection may be idle before it is closed: longer than load balancers keep theirs (AWS: 60 s), so\n\
+               that none is closed under a request. A connection that has sent nothing yet is idle, too.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(1..=HOUR, lens!(connections.keepalive)),
+    },
+    Setting {
+        key: "header_timeout",
+        unit: "seconds",
+        default: "10",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How long the head of a request may take from its first byte on; then the answer is 408.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(1..=HOUR, lens!(connections.header_timeout)),
+    },
+    Setting {
+        key: "body_timeout",
+        unit: "seconds",
+        default: "30",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How long a request body may stand still; then the answer is 408. A body that has taken longer than this in all\n\
+               must also have come at 500 bytes a second or more on average.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(1..=HOUR, lens!(connections.body_timeout)),
+    },
+    Setting {
+        key: "write_timeout",
+        unit: "seconds",
+        default: "60",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How long a client may take nothing of its answer before it is cut off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(1..=HOUR, lens!(connections.write_timeout)),
+    },
+    Setting {
+        key: "keepalive_requests",
+        unit: "requests",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How many requests a connection may bring; the last answer says that it closes. New connections spread over all\n\
+               workers, so a limit evens out their load. 0 switches this off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Integer(0..=MANY, lens!(connections.requests)),
+    },
+    Setting {
+        key: "keepalive_time",
+        unit: "seconds",
+        default: "0",
+        mark: Mark::NextWorker,
+        group: CLIENTS,
+        help: "How long a connection may last: the next answer says that it closes, and an idle one is closed. 0 switches\n\
+               this off.",
+        flag: None,
+        platform: None,
+        kind: Kind::Seconds(0..=30 * 24 * HOUR, lens!(connections.age)),
     },
     Setting {
         key: "docs",

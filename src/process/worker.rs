@@ -117,7 +117,7 @@ async fn serve(worker: Worker, model: Model<'static>) -> io::Result<u8> {
         Patience { graceful_timeout: settings.graceful_timeout, keepalive_min: settings.keepalive_min };
     let app = App::new(model, &settings, slot);
     let access_log = app.access_log();
-    let server = Server::new(app, slot);
+    let server = Server::new(app, &settings, slot);
     let worn = server.tell_after(max_requests);
     channel.set_nonblocking(true)?;
     let mut channel = tokio::net::UnixStream::from_std(channel)?;

@@ -91,8 +91,8 @@ impl Cause {
 pub const ROUTES: usize = 16;
 
 /// The statuses that are counted by themselves, the usual one first.
-pub(super) const STATUSES: [u16; 15] =
-    [200, 204, 304, 307, 400, 404, 405, 408, 411, 413, 414, 422, 431, 500, 503];
+pub(super) const STATUSES: [u16; 19] =
+    [200, 204, 304, 307, 400, 404, 405, 408, 411, 413, 414, 415, 417, 422, 431, 500, 501, 503, 505];
 
 /// Places for statuses; the last one is for all that have none of their own.
 pub const STATUS_PLACES: usize = STATUSES.len() + 1;
@@ -106,7 +106,7 @@ pub fn status_name(place: usize) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum ErrorKind {
-    /// Bytes that are no HTTP request; the connection ends.
+    /// A request line or a header field that is no HTTP; the connection ends.
     BadHttp = 0,
     /// A body that broke off, or was framed wrongly.
     BrokenBody = 1,
@@ -118,17 +118,41 @@ pub enum ErrorKind {
     Accept = 4,
     /// A connection cut off at `graceful_timeout`.
     CutOff = 5,
+    /// A `Content-Length` or `Transfer-Encoding` that leaves the body's end in doubt.
+    BadFraming = 6,
+    /// A missing, doubled or malformed `Host`.
+    BadHost = 7,
+    /// A request line, a header field, or all of them together beyond their limit.
+    HeadTooLarge = 8,
+    /// A head that did not arrive within `header_timeout`.
+    HeaderTimeout = 9,
+    /// A body that did not arrive in time, by `body_timeout`.
+    BodyTimeout = 10,
+    /// An answer that its client did not take, by `write_timeout`.
+    WriteTimeout = 11,
+    /// A request answered with 503, since `limit_in_flight` others were under way.
+    TooManyRequests = 12,
+    /// A request answered with 503, since its connection was one too many, by `worker_connections`.
+    TooManyConnections = 13,
 }
 
 impl ErrorKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
         Self::BadHttp,
         Self::BrokenBody,
         Self::BodyTooLarge,
         Self::InvalidRequest,
         Self::Accept,
         Self::CutOff,
+        Self::BadFraming,
+        Self::BadHost,
+        Self::HeadTooLarge,
+        Self::HeaderTimeout,
+        Self::BodyTimeout,
+        Self::WriteTimeout,
+        Self::TooManyRequests,
+        Self::TooManyConnections,
     ];
 
     /// Its name, for a page of metrics.
@@ -140,6 +164,14 @@ impl ErrorKind {
             Self::InvalidRequest => "invalid_request",
             Self::Accept => "accept",
             Self::CutOff => "cut_off",
+            Self::BadFraming => "bad_framing",
+            Self::BadHost => "bad_host",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeaderTimeout => "header_timeout",
+            Self::BodyTimeout => "body_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::TooManyRequests => "too_many_requests",
+            Self::TooManyConnections => "too_many_connections",
         }
     }
 }

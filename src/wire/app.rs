@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -99,6 +101,15 @@ pub struct Connection {
     pub door: Door,
 }
 
+/// What a worker has too many of: so many are its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overload {
+    /// Requests in flight.
+    Requests(usize),
+    /// Connections.
+    Connections(usize),
+}
+
 impl App {
     /// An app that serves `model` under `settings`; `slot` is this worker's place on the scoreboard.
     pub fn new(model: Model<'static>, settings: &Settings, slot: SlotHandle) -> Self {
@@ -129,14 +140,25 @@ impl App {
 
     /// Answers one request. Never fails: what goes wrong has a status. The request stays where it is, since moving it
     /// from function to function costs more than reading it; its map of headers becomes the answer's.
-    pub async fn respond(&self, connection: &Connection, request: &mut Request<Incoming>) -> Answer {
+    /// Under an `overload` only health and metrics are served.
+    pub async fn respond(
+        &self,
+        connection: &Connection,
+        request: &mut Request<Incoming>,
+        overload: Option<Overload>,
+    ) -> Answer {
         let began = Instant::now();
         let path = target::decoded_path(request.uri());
         let offer = connection.door.offer().with_docs(self.description.is_some());
         let decision = route::decide(request.method(), &path, offer);
         let counted = decision.counted();
         let ticket = self.in_flight.begin(began, counted);
-        let answer = match decision {
+        let is_probe = matches!(
+            decision,
+            Decision::Answer { endpoint: Endpoint::Live | Endpoint::Ready | Endpoint::Metrics, .. }
+        );
+        let mut answer = match decision {
+            _ if let Some(overload) = overload.filter(|_| !is_probe) => self.overloaded(overload),
             Decision::Answer { endpoint: Endpoint::Predict, .. } => {
                 drop(path);
                 return self.predict(connection, request, &ticket, began).await;
@@ -151,8 +173,37 @@ impl App {
             Decision::Redirect(other) => self.redirect(connection, request, other, began),
             Decision::NotFound => refuse(StatusCode::NOT_FOUND, "Not Found"),
         };
+        drop(path);
+        if !request.body().is_end_stream() {
+            answer = self.behind_body(answer, request).await;
+        }
         self.count(connection, request, counted, &answer, began.elapsed());
         answer
+    }
+
+    /// The answer to a request whose body nobody wants. The body is read away, so that the connection can go on; one
+    /// that is too long, or that the client keeps back until it is told to go on, ends the connection instead.
+    async fn behind_body(&self, answer: Answer, request: &mut Request<Incoming>) -> Answer {
+        if request.headers().contains_key(EXPECT) {
+            return closing(answer);
+        }
+        match body::skip(request.body_mut()).await {
+            Ok(true) => answer,
+            Ok(false) => closing(answer),
+            Err(error) => self.refuse_body(error),
+        }
+    }
+
+    /// 503: too much is under way. A client, or its load balancer, should try again, and elsewhere first.
+    fn overloaded(&self, overload: Overload) -> Answer {
+        let (kind, most, what) = match overload {
+            Overload::Connections(most) => (ErrorKind::TooManyConnections, most, "open connections"),
+            Overload::Requests(most) => (ErrorKind::TooManyRequests, most, "requests under way"),
+        };
+        let detail = format!("This worker has as many {what} as it may have, {most}; try again");
+        self.slot.count_error(kind);
+        let answer = refuse(StatusCode::SERVICE_UNAVAILABLE, &detail);
+        with_header(answer, RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// Counts an answer, and notes it in the access log.
@@ -266,7 +317,7 @@ impl App {
         began: Instant,
     ) -> Answer {
         let counted = scoreboard::Route::Predict;
-        let (body, waited) = body::collect_timed(request.body_mut(), self.limits.body_bytes).await;
+        let (body, waited) = body::collect_timed(request.body_mut()).await;
         let body = match body {
             Ok(body) => body,
             Err(error) => {
@@ -306,15 +357,10 @@ impl App {
     /// What a body that cannot be collected is answered.
     fn refuse_body(&self, error: BodyError) -> Answer {
         match error {
-            BodyError::TooLarge => {
-                self.slot.count_error(ErrorKind::BodyTooLarge);
-                let limit = self.limits.body_bytes;
-                let detail = format!("The request body is larger than {limit} bytes");
-                closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail))
-            }
+            BodyError::Refused(refusal) => closing(refuse(refusal.status(), &refusal.to_string())),
             BodyError::Broken => {
                 self.slot.count_error(ErrorKind::BrokenBody);
-                let detail = "The request body is broken off or badly framed";
+                let detail = "The request ended before its body was complete";
                 closing(refuse(StatusCode::BAD_REQUEST, detail))
             }
         }

@@ -1,54 +1,46 @@
-//! Request bodies: collected up to a limit, without a copy where hyper read them in one piece.
+//! Request bodies: collected without a copy where hyper read them in one piece. The gate has bounded their size.
 
+use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-/// Why a body was not collected.
+use super::gate::Refusal;
+
+/// Why a body did not come whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// It is longer than the limit.
-    TooLarge,
-    /// The client broke off, or framed it wrongly.
+    /// The gate refuses it. It has been counted.
+    Refused(Refusal),
+    /// The client broke off.
     Broken,
 }
 
-/// How much of a body that is too large is still read and thrown away, as a multiple of the limit. A client that is
-/// still sending when the connection closes would lose the answer that says why.
-const DISCARD_FACTOR: usize = 4;
+/// How much of a body that nobody wants is read, so that the connection can go on behind it.
+const SKIPPED: u64 = 64 << 10;
 
-/// The whole body, of at most `limit` bytes.
-pub async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {
+/// The whole body.
+pub async fn collect(body: &mut Incoming) -> Result<Bytes, BodyError> {
     let declared = body.size_hint().lower();
-    if declared > limit as u64 {
-        discard(body, limit).await;
-        return Err(BodyError::TooLarge);
-    }
     let Some(first) = next_data(body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
-        return if first.len() > limit { Err(BodyError::TooLarge) } else { Ok(first) };
+        return Ok(first);
     }
-    let mut whole = BytesMut::with_capacity((declared as usize).max(2 * first.len()).min(limit));
-    let mut piece = first;
-    loop {
-        if whole.len() + piece.len() > limit {
-            discard(body, limit).await;
-            return Err(BodyError::TooLarge);
-        }
+    let mut whole = BytesMut::with_capacity((declared as usize).max(2 * first.len()));
+    whole.extend_from_slice(&first);
+    while let Some(piece) = next_data(body).await? {
         whole.extend_from_slice(&piece);
-        match next_data(body).await? {
-            Some(next) => piece = next,
-            None => return Ok(whole.freeze()),
-        }
     }
+    Ok(whole.freeze())
 }
 
 /// [`collect`], and whether it had to wait for the client.
-pub async fn collect_timed(body: &mut Incoming, limit: usize) -> (Result<Bytes, BodyError>, bool) {
-    let mut collecting = pin!(collect(body, limit));
+pub async fn collect_timed(body: &mut Incoming) -> (Result<Bytes, BodyError>, bool) {
+    let mut collecting = pin!(collect(body));
     let mut waited = false;
     let collected = poll_fn(|cx| {
         let polled = collecting.as_mut().poll(cx);
@@ -59,23 +51,32 @@ pub async fn collect_timed(body: &mut Incoming, limit: usize) -> (Result<Bytes, 
     (collected, waited)
 }
 
+/// Reads a body that nobody wants to its end; false if it is too long for that.
+pub async fn skip(body: &mut Incoming) -> Result<bool, BodyError> {
+    let mut left = SKIPPED;
+    if body.size_hint().lower() > left {
+        return Ok(false);
+    }
+    while let Some(piece) = next_data(body).await? {
+        let Some(rest) = left.checked_sub(piece.len() as u64) else { return Ok(false) };
+        left = rest;
+    }
+    Ok(true)
+}
+
 /// The next piece of data; trailers are passed over.
 async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        if let Ok(data) = frame.into_data() {
+        if let Ok(data) = frame.map_err(|error| why(&error))?.into_data() {
             return Ok(Some(data));
         }
     }
     Ok(None)
 }
 
-async fn discard(body: &mut Incoming, limit: usize) {
-    let mut left = limit.saturating_mul(DISCARD_FACTOR);
-    while let Ok(Some(piece)) = next_data(body).await {
-        match left.checked_sub(piece.len()) {
-            Some(rest) => left = rest,
-            None => return,
-        }
-    }
+/// The gate's reason, where it was the gate that ended the body.
+fn why(error: &hyper::Error) -> BodyError {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let refusal = cause.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref());
+    refusal.map_or(BodyError::Broken, |refusal| BodyError::Refused(*refusal))
 }

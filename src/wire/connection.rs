@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,18 +31,30 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
-use super::app::{App, Connection, Door};
-use super::io::{Activity, Io};
+use super::activity::Activity;
+use super::app::{App, Connection, Door, Overload};
+use super::io::Io;
+use crate::config::Settings;
+use crate::limits::{ConnectionLimits, Limits};
 use crate::scoreboard::{ErrorKind, SlotHandle, add};
 
 /// Pause of accepting when the process has no descriptor (or memory) left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Header fields for which hyper has room on its stack; beyond that it allocates room for the limit, at each request.
+const HYPER_FIELDS: usize = 100;
 
 /// How often a retiring worker looks at its connections.
 const SWEEP: Duration = Duration::from_millis(20);
 
 /// After new connections are led elsewhere: how long handshakes under way may still reach the queue.
 const SETTLE: Duration = Duration::from_millis(200);
+
+/// How often slow and idle clients are looked for, at most and at least; within that, four times in the shortest limit.
+const WATCH: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(250);
+
+/// Connections beyond `worker_connections` that are accepted, so that health and metrics are still answered.
+const SPARE_CONNECTIONS: usize = 64;
 
 /// At the deadline: how long requests that the last read of an idle connection found may take.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
@@ -106,6 +120,10 @@ pub struct Server {
 struct Shared {
     app: App,
     slot: SlotHandle,
+    limits: Limits,
+    connections: ConnectionLimits,
+    /// How long an idle connection is kept even where there are too many.
+    keepalive_min: Duration,
     retiring: Cell<bool>,
     /// Requests that may still be answered before `worn` is told; 0 once it has been, or if it never will be.
     requests_left: Cell<u64>,
@@ -116,20 +134,23 @@ struct Shared {
 }
 
 impl Server {
-    /// A server without listeners yet.
-    pub fn new(app: App, slot: SlotHandle) -> Self {
-        Self {
-            shared: Rc::new(Shared {
-                app,
-                slot,
-                retiring: Cell::new(false),
-                requests_left: Cell::new(0),
-                worn: Rc::default(),
-                next_id: Cell::new(0),
-                open: RefCell::default(),
-                acceptors: RefCell::default(),
-            }),
-        }
+    /// A server without listeners yet. Must be made on a local tokio runtime, where it looks after its connections.
+    pub fn new(app: App, settings: &Settings, slot: SlotHandle) -> Self {
+        let shared = Rc::new(Shared {
+            app,
+            slot,
+            limits: settings.limits,
+            connections: settings.connections,
+            keepalive_min: settings.keepalive_min,
+            retiring: Cell::new(false),
+            requests_left: Cell::new(0),
+            worn: Rc::default(),
+            next_id: Cell::new(0),
+            open: RefCell::default(),
+            acceptors: RefCell::default(),
+        });
+        spawn_local(watch(Rc::clone(&shared)));
+        Self { shared }
     }
 
     /// What is notified once, after this many requests from now on; never for `None`.
@@ -171,7 +192,8 @@ impl Server {
             let settled = !accepts || (quiet && since >= SETTLE);
             let open = self.shared.open.borrow().len();
             if open == 0 && settled || since >= patience.graceful_timeout + LAST_ANSWERS {
-                return open;
+                // One that only waits for its client to stop sending has had its answer.
+                return self.shared.open.borrow().values().filter(|activity| !activity.is_shut()).count();
             }
             sleep(SWEEP).await;
         }
@@ -186,9 +208,25 @@ impl Server {
     }
 }
 
+/// Looks for clients that take too long, as long as the worker lives.
+async fn watch(shared: Rc<Shared>) {
+    let limits = shared.connections;
+    let times = [limits.header_timeout, limits.body_timeout, limits.write_timeout, limits.keepalive];
+    let interval = times.into_iter().min().unwrap_or_default() / 4;
+    loop {
+        sleep(interval.clamp(*WATCH.start(), *WATCH.end())).await;
+        let now = Instant::now();
+        shared.open.borrow().values().for_each(|activity| activity.sweep(now, &limits));
+    }
+}
+
 async fn accept(shared: Rc<Shared>, listener: Listener, sharing: Sharing, door: Door) {
     let mut exhausted = false;
     loop {
+        // Who waits in the queue beyond this has not been told anything yet.
+        while shared.open.borrow().len() >= shared.connections.connections + SPARE_CONNECTIONS {
+            sleep(SWEEP).await;
+        }
         let accepted = match &listener {
             Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| {
                 // Answers leave at once. Fails only for a connection that is already gone.
@@ -244,9 +282,10 @@ impl Shared {
     where
         S: AsyncRead + AsyncWrite + AsFd + Unpin + 'static,
     {
-        let activity = Rc::new(Activity::new());
-        let entry = Rc::new(Entry::new(Rc::clone(shared), Rc::clone(&activity), about));
-        let io = Io::new(stream, Rc::clone(&activity));
+        let is_surplus = !shared.make_room();
+        let activity = Rc::new(Activity::new(shared.slot));
+        let io = Io::new(stream, Rc::clone(&activity), shared.limits);
+        let entry = Rc::new(Entry::new(Rc::clone(shared), Rc::clone(&activity), about, is_surplus));
         let counted = Rc::clone(shared);
         // What an async function takes by value it stores twice, and every connection keeps room for one exchange: so
         // the request stays in this block, and is lent.
@@ -254,25 +293,50 @@ impl Shared {
             let exchange = Exchange::begin(Rc::clone(&entry));
             async move { Ok::<_, Infallible>(exchange.respond(&mut request).await) }
         });
+        let mut builder = http1::Builder::new();
+        // Its timers would close idle connections; ours are in `watch.rs`.
+        builder.half_close(true).header_read_timeout(None);
+        if shared.limits.fields > HYPER_FIELDS {
+            builder.max_headers(shared.limits.fields);
+        }
         // A panic in an answer ends this task, so this connection, and nothing else.
         spawn_local(async move {
-            let connection = http1::Builder::new()
-                .half_close(true)
-                .header_read_timeout(None)
-                .serve_connection(io, service);
-            let mut connection = pin!(connection);
+            let mut connection = pin!(builder.serve_connection(io, service));
             let result = poll_fn(|cx| {
                 activity.remember_task(cx);
-                connection.as_mut().poll(cx)
+                let result = ready!(connection.as_mut().poll(cx));
+                // Where a client has asked for an upgrade, hyper ends without having written and closed all: it would
+                // leave that to whoever takes over. Polled again, it does so itself.
+                if result.is_ok() && !activity.is_shut() {
+                    connection.as_mut().poll(cx)
+                } else {
+                    Poll::Ready(result)
+                }
             })
             .await;
             if let Err(error) = result {
                 if error.is_parse() {
                     counted.slot.count_error(ErrorKind::BadHttp);
+                    tracing::warn!(%error, pid = std::process::id(), "hyper refuses what the gate has passed");
                 }
                 tracing::debug!(%error, "connection ended");
             }
         });
+    }
+
+    /// Whether a new connection is within the limit. Where there are too many, the one that has been idle for longest is
+    /// ended, unless none has been idle for long.
+    fn make_room(&self) -> bool {
+        let open = self.open.borrow();
+        if open.len() < self.connections.connections {
+            return true;
+        }
+        let idle = |activity: &&Rc<Activity>| activity.idle_since().filter(|_| !activity.is_shut());
+        let oldest = open.values().filter(|activity| idle(activity).is_some()).min_by_key(idle);
+        let long_idle = oldest.filter(|activity| {
+            activity.idle_since().is_some_and(|since| since.elapsed() >= self.keepalive_min)
+        });
+        long_idle.inspect(|activity| activity.end_when_dry()).is_some()
     }
 }
 
@@ -281,18 +345,20 @@ struct Entry {
     shared: Rc<Shared>,
     activity: Rc<Activity>,
     about: Connection,
+    /// It is beyond `worker_connections`.
+    is_surplus: bool,
     id: u64,
 }
 
 impl Entry {
-    fn new(shared: Rc<Shared>, activity: Rc<Activity>, about: Connection) -> Self {
+    fn new(shared: Rc<Shared>, activity: Rc<Activity>, about: Connection, is_surplus: bool) -> Self {
         let id = shared.next_id.get();
         shared.next_id.set(id + 1);
         shared.open.borrow_mut().insert(id, Rc::clone(&activity));
         let seat = shared.slot.seat();
         add(&seat.counters.accepted, 1);
         seat.connections.fetch_add(1, Ordering::Relaxed);
-        Self { shared, activity, about, id }
+        Self { shared, activity, about, is_surplus, id }
     }
 }
 
@@ -306,19 +372,33 @@ impl Drop for Entry {
 /// One request under way; ends when dropped, so also when the client goes away.
 struct Exchange {
     entry: Rc<Entry>,
+    overload: Option<Overload>,
+    /// The answer says that the connection closes.
+    is_last: bool,
 }
 
 impl Exchange {
     fn begin(entry: Rc<Entry>) -> Self {
-        entry.activity.request_began();
-        entry.shared.slot.seat().add_in_flight(1);
-        Self { entry }
+        let (activity, seat, limits) = (&entry.activity, entry.shared.slot.seat(), &entry.shared.connections);
+        let requests = activity.request_began();
+        let others = seat.in_flight.load(Ordering::Relaxed) as usize;
+        seat.add_in_flight(1);
+        let too_many = limits.in_flight > 0 && others >= limits.in_flight;
+        let overload = if entry.is_surplus {
+            Some(Overload::Connections(limits.connections))
+        } else {
+            too_many.then_some(Overload::Requests(limits.in_flight))
+        };
+        let is_last = entry.is_surplus
+            || (limits.requests > 0 && requests >= limits.requests)
+            || (!limits.age.is_zero() && activity.age() >= limits.age);
+        Self { entry, overload, is_last }
     }
 
     async fn respond(&self, request: &mut Request<Incoming>) -> Response<Full<Bytes>> {
         let Entry { shared, about, .. } = &*self.entry;
-        let mut response = shared.app.respond(about, request).await;
-        if shared.retiring.get() {
+        let mut response = shared.app.respond(about, request, self.overload).await;
+        if self.is_last || shared.retiring.get() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
