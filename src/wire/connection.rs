@@ -305,8 +305,8 @@ impl Shared {
             let result = poll_fn(|cx| {
                 activity.remember_task(cx);
                 let result = ready!(connection.as_mut().poll(cx));
-                // Where a client has asked for an upgrade, hyper ends without having written and closed all: it would
-                // leave that to whoever takes over. Polled again, it does so itself.
+                // Where a client has asked for an upgrade, hyper writes all answers and leaves the end to whoever takes
+                // over. Polled again it ends the connection itself, and our refusal and the lingering are in that end.
                 if result.is_ok() && !activity.is_shut() {
                     connection.as_mut().poll(cx)
                 } else {

@@ -416,6 +416,12 @@ pub(crate) const CONNECTIONS: &[Case] = &[
         &[200],
         Open,
     ),
+    (
+        "Upgrade, and a bad one behind it",
+        get!("Upgrade: h2c\r\n\r\nGET  / HTTP/1.1\r\n\r\n"),
+        &[200, 400],
+        Closed,
+    ),
     ("Upgrade, and close", get!("Connection: close\r\nUpgrade: h2c\r\n\r\n"), &[200], Closed),
     ("a HEAD with a bad field", b"HEAD / HTTP/1.1\r\nX : y\r\n\r\n", &[400], Closed),
 ];
