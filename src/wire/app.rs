@@ -151,6 +151,12 @@ impl App {
             Decision::Redirect(other) => self.redirect(connection, request, other, began),
             Decision::NotFound => refuse(StatusCode::NOT_FOUND, "Not Found"),
         };
+        drop(path);
+        // hyper closes, without a word before, where a body is left that has not all arrived; what the client sends
+        // behind it would be lost.
+        let is_read = request.body().is_end_stream()
+            || body::pass_over(request.body_mut(), self.limits.body_bytes).await;
+        let answer = if is_read { answer } else { closing(answer) };
         self.count(connection, request, counted, &answer, began.elapsed());
         answer
     }

@@ -24,7 +24,7 @@ const DISCARD_FACTOR: usize = 4;
 pub async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
-        discard(body, limit).await;
+        pass_over(body, limit).await;
         return Err(BodyError::TooLarge);
     }
     let Some(first) = next_data(body).await? else { return Ok(Bytes::new()) };
@@ -35,7 +35,7 @@ pub async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyErr
     let mut piece = first;
     loop {
         if whole.len() + piece.len() > limit {
-            discard(body, limit).await;
+            pass_over(body, limit).await;
             return Err(BodyError::TooLarge);
         }
         whole.extend_from_slice(&piece);
@@ -70,12 +70,15 @@ async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     Ok(None)
 }
 
-async fn discard(body: &mut Incoming, limit: usize) {
+/// Reads a body that nobody wants, so that the connection can go on behind it. Returns whether it came to its end:
+/// not if it is broken, or longer than [`DISCARD_FACTOR`] times `limit`.
+pub async fn pass_over(body: &mut Incoming, limit: usize) -> bool {
     let mut left = limit.saturating_mul(DISCARD_FACTOR);
-    while let Ok(Some(piece)) = next_data(body).await {
-        match left.checked_sub(piece.len()) {
-            Some(rest) => left = rest,
-            None => return,
+    loop {
+        match next_data(body).await {
+            Ok(Some(piece)) if piece.len() <= left => left -= piece.len(),
+            Ok(None) => return true,
+            _ => return false,
         }
     }
 }

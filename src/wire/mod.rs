@@ -10,5 +10,6 @@ mod in_flight;
 pub mod io;
 mod moments;
 pub mod negotiation;
+pub mod proxy_protocol;
 pub mod route;
 pub mod target;
