@@ -180,7 +180,8 @@ fn from_environment(
             });
         } else if let Some(setting) = nearest(name).filter(|key| key.len() > 4).and_then(find) {
             let near = Some(setting.variable());
-            problems.push(Problem::Unknown { place: format!("environment {variable}"), near });
+            let place = format!("environment {}", one_line(variable));
+            problems.push(Problem::Unknown { place, near });
         }
     }
 }

@@ -12,6 +12,7 @@ mod in_flight;
 pub mod io;
 mod moments;
 pub mod negotiation;
+pub mod proxy_protocol;
 mod read_into;
 pub mod route;
 pub mod target;
