@@ -21,7 +21,7 @@ use super::shared_memory::is_sealed;
 /// Size of a huge page, and so what mappings are aligned to.
 const HUGE_PAGE: usize = 2 << 20;
 /// Smaller images stay in small pages: the processor's table of pages covers about as much.
-const HUGE_MIN: usize = 16 << 20;
+pub(super) const HUGE_MIN: usize = 16 << 20;
 
 /// A memory file that is mapped to be written: all zeros at first. The file can be sealed once this is dropped.
 #[derive(Debug)]

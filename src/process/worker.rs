@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nix::sys::prctl::set_thp_disable;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use socket2::SockRef;
@@ -20,7 +21,7 @@ use tokio::time::sleep;
 use super::backtrace::tell_on_abort;
 use super::channel::{Order, READY, WORN, failure_report};
 use super::clock::monotonic_micros;
-use super::image_file::map_image;
+use super::image_file::{HUGE_MIN, map_image};
 use super::log_file::lead_stderr_to;
 use crate::config::Settings;
 use crate::model::{Defect, Model};
@@ -100,6 +101,11 @@ pub fn run(worker: Worker) -> u8 {
 
 fn boot(worker: Worker) -> Result<u8, BootError> {
     let image = map_image(&worker.image).map_err(BootError::Map)?;
+    if image.len() < HUGE_MIN {
+        // Huge pages under the heap bring a worker no speed, and take twice the memory: a page of 2 MiB counts whole where
+        // a connection uses a part of its buffers. Only a large image needs them. A kernel that refuses keeps them.
+        let _ = set_thp_disable(true);
+    }
     let model = Model::from_image(image)?;
     model.prove()?;
     // The runtime is built here, after the fork: a runtime does not survive one.

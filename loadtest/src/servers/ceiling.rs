@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use linnet::process::listener::bind_further;
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_pdeathsig, set_thp_disable};
 use nix::sys::signal::Signal;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
@@ -92,6 +92,7 @@ pub(crate) fn run(args: &CeilingArgs) -> io::Result<()> {
     } else if args.workers > 1 {
         return run_workers(args);
     }
+    set_thp_disable(true)?; // as a worker does
     let listener = bind_further(args.bind)?;
     listener.listen(BACKLOG)?;
     let runtime =
